@@ -1,0 +1,1 @@
+//! The Chatalot client machine in the browser: bindings only.

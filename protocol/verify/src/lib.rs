@@ -1,0 +1,1 @@
+//! What is signed or hashed in Chatalot, and what anyone can check without a secret key.

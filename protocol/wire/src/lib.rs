@@ -1,0 +1,1 @@
+//! Frames, typed ids, closed error codes and limits of the Chatalot protocol.

@@ -1,0 +1,2 @@
+//! Makes the JavaScript side of the WebAssembly client machine.
+fn main() {}
