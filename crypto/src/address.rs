@@ -1,0 +1,61 @@
+//! Who talks to whom, and the associated data that binds a session to them.
+
+use chat_protocol::{AccountId, DeviceId};
+use chat_verify::DeviceKey;
+
+/// One device of one account, with the key that its verified device list names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// The account.
+    pub account: AccountId,
+    /// The device.
+    pub device: DeviceId,
+    /// The device's key.
+    pub key: DeviceKey,
+}
+
+/// What stands before an Ed25519 key in associated data, so that it could never be
+/// read as a key of another kind.
+const EDWARDS_FORM: u8 = 6;
+
+/// Length of [`AssociatedData`].
+const LENGTH: usize = 138;
+
+/// What both sides of a session feed into every authentication in it, 138 bytes:
+///
+/// ```text
+/// 6 ‖ key of the initiator (32) ‖ 6 ‖ key of the responder (32)
+///   ‖ 16 (u16) ‖ account of the initiator ‖ 16 (u16) ‖ its device
+///   ‖ 16 (u16) ‖ account of the responder ‖ 16 (u16) ‖ its device
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AssociatedData([u8; LENGTH]);
+
+impl AssociatedData {
+    pub(crate) const LENGTH: usize = LENGTH;
+
+    /// # Panics
+    /// Never: the fields have fixed lengths that add up to 138.
+    pub(crate) fn new(initiator: &Address, responder: &Address) -> Self {
+        let mut out = Vec::with_capacity(LENGTH);
+        for side in [initiator, responder] {
+            out.push(EDWARDS_FORM);
+            out.extend_from_slice(side.key.as_bytes());
+        }
+        for side in [initiator, responder] {
+            for id in [side.account.as_bytes(), side.device.as_bytes()] {
+                out.extend_from_slice(&16_u16.to_be_bytes());
+                out.extend_from_slice(id);
+            }
+        }
+        Self(out.try_into().expect("the fields have fixed lengths"))
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; LENGTH]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+}

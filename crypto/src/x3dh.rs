@@ -1,0 +1,136 @@
+//! X3DH: one shared secret from the keys that a device left with the server.
+//!
+//! ```text
+//! DH1 = DH(identity of the initiator, signed prekey)
+//! DH2 = DH(ephemeral key,             identity of the responder)
+//! DH3 = DH(ephemeral key,             signed prekey)
+//! DH4 = DH(ephemeral key,             one-time prekey)        if there was one
+//! SK  = HKDF-SHA256(salt 32 × 0, 32 × 0xFF ‖ DH1 ‖ DH2 ‖ DH3 ‖ DH4)
+//! ```
+//! Identities are Ed25519 keys, converted to Montgomery form for the agreements.
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use chat_verify::{DeviceKey, PrekeyBundle, PrekeyPublic};
+
+use crate::agreement::{KeyPair, NotContributory};
+use crate::encoding::{Malformed, Presence, Reader};
+use crate::kdf::hkdf;
+use crate::keys::{DeviceSecret, PrekeySecret};
+use crate::labels;
+use crate::secret::secret_key;
+
+secret_key! {
+    /// What X3DH gives, 32 bytes, and nothing else mixed in: a post-quantum secret
+    /// is combined with it afterwards, so that X3DH can be proven against others'.
+    pub(crate) struct SharedSecret;
+}
+
+/// What the initiator says of the agreement, in front of every message until the
+/// first reply.
+///
+/// Device key (32) ‖ ephemeral key (32) ‖ signed prekey id (u32) ‖ 0, or 1 ‖
+/// one-time prekey id (u32). 69 or 73 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FirstHeader {
+    /// Bytes only: the reader compares them with a key that was checked.
+    pub(crate) device_key: [u8; 32],
+    /// The ephemeral key. It names the session, "base key" elsewhere.
+    pub(crate) base: PrekeyPublic,
+    pub(crate) signed_id: u32,
+    pub(crate) one_time_id: Option<u32>,
+}
+
+impl FirstHeader {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.device_key);
+        out.extend_from_slice(self.base.as_bytes());
+        out.extend_from_slice(&self.signed_id.to_be_bytes());
+        match self.one_time_id {
+            None => out.push(0),
+            Some(id) => {
+                out.push(1);
+                out.extend_from_slice(&id.to_be_bytes());
+            }
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            device_key: reader.array()?,
+            base: PrekeyPublic::try_from(reader.array::<32>()?).map_err(|_| Malformed)?,
+            signed_id: reader.u32()?,
+            one_time_id: match reader.presence()? {
+                Presence::Absent => None,
+                Presence::Present => Some(reader.u32()?),
+            },
+        })
+    }
+}
+
+/// The initiator's side. The bundle's signature was checked when it was made (X2).
+///
+/// The ephemeral secret and every agreement are wiped when this returns (X4).
+pub(crate) fn initiate(
+    rng: &mut (impl CryptoRng + ?Sized),
+    own: &DeviceSecret,
+    bundle: &PrekeyBundle,
+) -> Result<(SharedSecret, FirstHeader), NotContributory> {
+    let ephemeral = KeyPair::generate(rng);
+    let signed = bundle.signed().public.as_bytes();
+    let mut agreed = Agreed::new();
+    agreed.add(&own.agree(signed)?);
+    agreed.add(&ephemeral.agree(&bundle.device_key().to_montgomery())?);
+    agreed.add(&ephemeral.agree(signed)?);
+    if let Some((_, one_time)) = bundle.one_time() {
+        agreed.add(&ephemeral.agree(one_time.as_bytes())?);
+    }
+    let header = FirstHeader {
+        device_key: *own.public().as_bytes(),
+        base: *ephemeral.public(),
+        signed_id: bundle.signed().id,
+        one_time_id: bundle.one_time().map(|(id, _)| id),
+    };
+    Ok((agreed.secret(), header))
+}
+
+/// The responder's side, with the prekeys that the header names.
+pub(crate) fn respond(
+    own: &DeviceSecret,
+    signed: &PrekeySecret,
+    one_time: Option<&PrekeySecret>,
+    initiator: &DeviceKey,
+    base: &PrekeyPublic,
+) -> Result<SharedSecret, NotContributory> {
+    let mut agreed = Agreed::new();
+    agreed.add(&signed.pair().agree(&initiator.to_montgomery())?);
+    agreed.add(&own.agree(base.as_bytes())?);
+    agreed.add(&signed.pair().agree(base.as_bytes())?);
+    if let Some(one_time) = one_time {
+        agreed.add(&one_time.pair().agree(base.as_bytes())?);
+    }
+    Ok(agreed.secret())
+}
+
+/// The input of the derivation: 32 × 0xFF, then every agreement in its order.
+struct Agreed(Zeroizing<Vec<u8>>);
+
+impl Agreed {
+    /// Begins with bytes that are no valid coordinate, as the specification asks, so
+    /// that the input is never one of XEdDSA's.
+    fn new() -> Self {
+        // Room for all of them, so that no copy stays behind where a vector grew.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(160));
+        bytes.extend_from_slice(&[0xff; 32]);
+        Self(bytes)
+    }
+
+    fn add(&mut self, agreement: &Zeroizing<[u8; 32]>) {
+        self.0.extend_from_slice(&agreement[..]);
+    }
+
+    fn secret(self) -> SharedSecret {
+        SharedSecret::from_bytes(*hkdf(&[0; 32], &self.0, labels::X3DH))
+    }
+}

@@ -1,0 +1,1 @@
+export function cryptographic(name: string): boolean;
