@@ -80,10 +80,10 @@ pub enum BodyError {
     Altered,
 }
 
-/// Seals `content` under a fresh key.
+/// Seals `plaintext`, the encoded content of a message, under a fresh key.
 ///
 /// Returns the body, version 1 ‖ ciphertext ‖ tag (16), 17 bytes longer than the
-/// content, and the key. The nonce is zero: the key is used this once.
+/// plaintext, and the key. The nonce is zero: the key is used this once.
 ///
 /// # Panics
 /// Never: ChaCha20-Poly1305 seals up to 256 GiB.
@@ -91,13 +91,13 @@ pub enum BodyError {
 pub fn seal_body(
     rng: &mut (impl CryptoRng + ?Sized),
     context: &BodyContext,
-    content: &[u8],
+    plaintext: &[u8],
 ) -> (Vec<u8>, ContentKey) {
     let mut key = ContentKey::from_bytes([0; 32]);
     rng.fill_bytes(&mut key.0);
     let sealed = ChaCha20Poly1305::new(&key.0.into())
-        .encrypt(&Nonce::default(), Payload { msg: content, aad: &context.associated_data() })
-        .expect("content is far below 256 GiB");
+        .encrypt(&Nonce::default(), Payload { msg: plaintext, aad: &context.associated_data() })
+        .expect("a body is far below 256 GiB");
     let mut body = vec![VERSION];
     body.extend_from_slice(&sealed);
     (body, key)

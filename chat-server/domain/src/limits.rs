@@ -7,8 +7,6 @@ pub const CONVERSATIONS_PER_ACCOUNT: u32 = 2000;
 pub const OPEN_INVITES_PER_ACCOUNT: u32 = 100;
 /// Logins of one device that are open at once; a new one ends the oldest.
 pub const LOGINS_PER_DEVICE: u32 = 5;
-/// Signed device list entries of one account, and so how often devices change.
-pub const DEVICE_LIST_ENTRIES: u64 = 10_000;
 /// How long a repeated send is known for what it is, in days.
 pub const SEND_DEDUP_DAYS: u64 = 7;
 /// Body of an HTTP request, in bytes.

@@ -111,7 +111,7 @@ impl Default for Rates {
         };
         let claims = Rate {
             burst: PREKEY_CLAIMS_PER_HOUR,
-            every: Duration::from_secs(3600) / PREKEY_CLAIMS_PER_HOUR,
+            every: Duration::from_hours(1) / PREKEY_CLAIMS_PER_HOUR,
         };
         Self {
             // Behind both stands the bounded pool that hashes passwords.

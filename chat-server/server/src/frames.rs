@@ -2,7 +2,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use chat_protocol::frame::{self, server_frame};
-use chat_protocol::{AccountId, ConversationId, DeviceId};
+use chat_protocol::{ConversationId, DeviceId};
 use chat_store::conversation::ConversationState;
 use chat_store::message::LoggedMessage;
 use chat_store::server::Position;
@@ -92,17 +92,6 @@ pub fn conversation_state(state: &ConversationState) -> frame::ConversationState
     }
 }
 
-/// A device list that has grown.
-#[must_use]
-pub fn device_list_changed(account: AccountId, seq: u64) -> Bytes {
-    encode(server_frame::Frame::DeviceListChanged(
-        frame::DeviceListChanged {
-            account: account.to_bytes(),
-            seq,
-        },
-    ))
-}
-
 /// A message of the log for one reading device.
 #[must_use]
 pub fn deliver(
@@ -156,16 +145,14 @@ impl<'a> Delivery<'a> {
 
     /// The frame for one reading device.
     pub fn frame_for(&mut self, reader: DeviceId) -> Bytes {
-        match self.message.envelopes.sealed_to(reader) {
-            Some(key) => self.finish(&key),
-            None => match &self.without_key {
-                Some(frame) => frame.clone(),
-                None => {
-                    let frame = self.finish(&[]);
-                    self.without_key.insert(frame).clone()
-                }
-            },
+        if let Some(key) = self.message.envelopes.sealed_to(reader) {
+            return self.finish(&key);
         }
+        if let Some(frame) = &self.without_key {
+            return frame.clone();
+        }
+        let frame = self.finish(&[]);
+        self.without_key.insert(frame).clone()
     }
 
     fn finish(&self, key: &[u8]) -> Bytes {
@@ -194,7 +181,7 @@ impl<'a> Delivery<'a> {
 #[cfg(test)]
 mod tests {
     use chat_domain::message::NewMessage;
-    use chat_protocol::MessageId;
+    use chat_protocol::{AccountId, MessageId};
 
     use super::*;
 

@@ -36,7 +36,7 @@ use crate::random::Random;
 use crate::telemetry;
 
 /// How long the database may be away at the start.
-const START_BOUND: Duration = Duration::from_secs(60);
+const START_BOUND: Duration = Duration::from_mins(1);
 /// How long clients may take to be told and answered at the end.
 const DRAIN_BOUND: Duration = Duration::from_secs(8);
 /// How long the queue may take to be stored at the end.

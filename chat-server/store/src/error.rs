@@ -47,6 +47,7 @@ impl StoreError {
     }
 
     /// Whether a row found no partition that takes its time.
+    #[must_use]
     pub fn is_missing_partition(&self) -> bool {
         matches!(&self.0, sqlx::Error::Database(error)
             if error.code().as_deref() == Some("23514") && error.constraint().is_none())

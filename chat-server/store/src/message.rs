@@ -90,7 +90,8 @@ impl Store {
             ORDER BY seq
             "#,
             conversation.uuid(),
-            bigint(after_seq),
+            // Beyond the head there is nothing, however far.
+            bigint(after_seq).min(head_seq),
             head_seq,
             i64::from(limit.clamp(1, limits::LOG_PAGE_MAX)),
             i64::try_from(limits::LOG_PAGE_MAX_BYTES).unwrap_or(i64::MAX),

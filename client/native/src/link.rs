@@ -112,7 +112,9 @@ pub(crate) async fn keep_connected(
             Some(jitter) => up_to(jitter, &mut rng),
             None => backoff.next(&mut rng),
         };
-        tracing::info!(state = ?ended.state, ?wait, "not connected");
+        if !reports.is_closed() {
+            tracing::info!(state = ?ended.state, ?wait, "not connected");
+        }
         if reports.send(LinkReport::Down(ended.state)).await.is_err() {
             return;
         }

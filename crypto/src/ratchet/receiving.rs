@@ -33,14 +33,18 @@ struct Chain {
 /// All receiving chains of a session.
 #[derive(Debug, Clone)]
 pub(crate) struct Receiving {
-    running: Option<(Chain, ChainKey)>,
+    running: Option<Running>,
     /// Oldest first. Their chain keys are gone: `previous_length` said how long they
     /// are (D7), so nothing beyond can ever come.
     closed: Arc<Vec<Chain>>,
 }
 
+/// What was sealed.
+type Plaintext = Zeroizing<Vec<u8>>;
 /// A message that was opened, and the chains after it.
-type OpenedIn = (Zeroizing<Vec<u8>>, Receiving);
+type OpenedIn = (Plaintext, Receiving);
+/// A running chain, and its key.
+type Running = (Chain, ChainKey);
 
 impl Receiving {
     pub(crate) fn none() -> Self {
@@ -220,7 +224,7 @@ impl Chain {
         &self,
         number: u32,
         sealed: &Sealed<'_>,
-    ) -> Result<(Zeroizing<Vec<u8>>, Self), RatchetError> {
+    ) -> Result<(Plaintext, Self), RatchetError> {
         let Some(key) = self.skipped.get(number) else {
             // A key that was given up is a loss that has to be told. One that was
             // used asks for nothing (D6).
@@ -243,7 +247,7 @@ impl Chain {
         number: u32,
         sealed: &Sealed<'_>,
         now_ms: u64,
-    ) -> Result<(Zeroizing<Vec<u8>>, (Self, ChainKey)), RatchetError> {
+    ) -> Result<(Plaintext, Running), RatchetError> {
         if number.saturating_sub(self.next) > MESSAGES_AHEAD_MAX {
             return Err(RatchetError::TooFarAhead);
         }

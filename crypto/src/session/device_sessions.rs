@@ -168,9 +168,16 @@ impl DeviceSessions {
         self.active.is_some()
     }
 
+    /// When the session that seals began here, in milliseconds since 1970: whoever
+    /// wants another one first asks whether this one is old enough.
+    #[must_use]
+    pub fn active_since_ms(&self) -> Option<u64> {
+        self.active.as_ref().map(|session| session.began_ms())
+    }
+
     /// Begins a session by X3DH; what was active receives only from now on.
     ///
-    /// `own` is the secret of `own_address`. `_now_ms` is milliseconds since 1970.
+    /// `own` is the secret of `own_address`. `now_ms` is milliseconds since 1970.
     ///
     /// # Errors
     /// [`BeginError`].
@@ -181,7 +188,7 @@ impl DeviceSessions {
         own_address: &Address,
         peer: &Address,
         bundle: &PrekeyBundle,
-        _now_ms: u64,
+        now_ms: u64,
     ) -> Result<Self, BeginError> {
         if bundle.device() != peer.device || *bundle.device_key() != peer.key {
             return Err(BeginError::AnotherDevice);
@@ -190,7 +197,8 @@ impl DeviceSessions {
         if peer.device == own_address.device || peer.key == own_address.key {
             return Err(BeginError::OwnDevice);
         }
-        let session = Session::initiate(rng, own, Ends { own: own_address, peer }, bundle)
+        let ends = Ends { own: own_address, peer };
+        let session = Session::initiate(rng, own, ends, bundle, now_ms)
             .map_err(|_| BeginError::SmallOrder)?;
         Ok(self.with_new_active(session))
     }

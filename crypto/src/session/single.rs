@@ -28,6 +28,8 @@ pub(crate) struct Session {
     /// The initiator's ephemeral key: it names the session on both sides.
     base: PrekeyPublic,
     associated_data: AssociatedData,
+    /// When it began here, in milliseconds since 1970.
+    began_ms: u64,
     /// What to say in front of every message while nothing came back (X9).
     unanswered: Option<FirstHeader>,
     ratchet: Ratchet,
@@ -63,12 +65,14 @@ impl Session {
         own: &DeviceSecret,
         ends: Ends<'_>,
         bundle: &PrekeyBundle,
+        now_ms: u64,
     ) -> Result<Self, NotContributory> {
         let (secret, first) = x3dh::initiate(rng, own, bundle)?;
         Ok(Self {
             role: Role::Initiator,
             base: first.base,
             associated_data: ends.associated_data(Role::Initiator),
+            began_ms: now_ms,
             unanswered: Some(first),
             ratchet: Ratchet::initiate(&secret, bundle.signed().public),
         })
@@ -98,6 +102,7 @@ impl Session {
             role: Role::Responder,
             base: first.base,
             associated_data,
+            began_ms: now_ms,
             unanswered: None,
             ratchet,
         };
@@ -132,6 +137,11 @@ impl Session {
         Ok((plaintext, self.after(None, ratchet)))
     }
 
+    /// When it began here, in milliseconds since 1970.
+    pub(crate) const fn began_ms(&self) -> u64 {
+        self.began_ms
+    }
+
     /// Whether the session was made between exactly these two.
     pub(crate) fn binds(&self, ends: Ends<'_>) -> bool {
         self.associated_data == ends.associated_data(self.role)
@@ -148,12 +158,18 @@ impl Session {
     }
 
     fn after(&self, unanswered: Option<FirstHeader>, ratchet: Ratchet) -> Self {
-        let associated_data = self.associated_data.clone();
-        Self { role: self.role, base: self.base, associated_data, unanswered, ratchet }
+        Self {
+            role: self.role,
+            base: self.base,
+            associated_data: self.associated_data.clone(),
+            began_ms: self.began_ms,
+            unanswered,
+            ratchet,
+        }
     }
 
-    /// Role (1 initiator, 2 responder) ‖ base key (32) ‖ associated data (138) ‖ 0, or
-    /// 1 ‖ X3DH header ‖ ratchet.
+    /// Role (1 initiator, 2 responder) ‖ base key (32) ‖ associated data (138) ‖ began
+    /// (u64) ‖ 0, or 1 ‖ X3DH header ‖ ratchet.
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         out.push(match self.role {
             Role::Initiator => 1,
@@ -161,6 +177,7 @@ impl Session {
         });
         out.extend_from_slice(self.base.as_bytes());
         out.extend_from_slice(self.associated_data.as_bytes());
+        out.extend_from_slice(&self.began_ms.to_be_bytes());
         match &self.unanswered {
             None => out.push(0),
             Some(first) => {
@@ -180,11 +197,13 @@ impl Session {
         let base = PrekeyPublic::try_from(reader.array::<32>()?).map_err(|_| Malformed)?;
         let associated_data =
             AssociatedData::from_bytes(reader.array::<{ AssociatedData::LENGTH }>()?);
+        let began_ms = reader.u64()?;
         let unanswered = match reader.presence()? {
             Presence::Absent => None,
             Presence::Present => Some(FirstHeader::read(reader)?),
         };
-        Ok(Self { role, base, associated_data, unanswered, ratchet: Ratchet::read(reader)? })
+        let ratchet = Ratchet::read(reader)?;
+        Ok(Self { role, base, associated_data, began_ms, unanswered, ratchet })
     }
 }
 

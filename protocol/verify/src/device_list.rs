@@ -68,6 +68,9 @@ pub enum DeviceListError {
     /// The account key changed: another identity under the same id.
     #[error("the account's key is not the one that was pinned")]
     AccountKey,
+    /// A device keeps its key for life: sessions and safety hang on it.
+    #[error("a device of the entry has another key than before")]
+    DeviceKey,
     /// Not the entry that follows: the list was cut, forked or set back.
     #[error("the entry does not follow the one that is known")]
     Chain,
@@ -89,7 +92,7 @@ impl DeviceListEntry {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let count = u16::try_from(self.devices.len()).expect("devices are limited");
-        let mut out = Vec::with_capacity(91 + 48 * self.devices.len());
+        let mut out = Vec::with_capacity(self.devices.len().saturating_mul(48).saturating_add(91));
         out.push(1);
         out.extend_from_slice(self.account.as_bytes());
         out.extend_from_slice(self.account_key.as_bytes());
@@ -202,6 +205,14 @@ impl DeviceList {
         }
         if Some(entry.seq) != self.latest.seq.checked_add(1) || entry.previous != self.hash {
             return Err(DeviceListError::Chain);
+        }
+        // Somebody with one device's key must not take over another one's name.
+        let renamed = entry
+            .devices
+            .iter()
+            .any(|device| self.device_key(device.id).is_some_and(|key| *key != device.key));
+        if renamed {
+            return Err(DeviceListError::DeviceKey);
         }
         let signed_by_a_device = self.latest.devices.iter().any(|device| {
             device

@@ -10,6 +10,11 @@
 //! To add a signed thing: give it a label in [`label`], a module with its
 //! encoding, and a test with fixed bytes.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)
+)]
+
 pub mod conversation;
 pub mod device_list;
 mod encoding;

@@ -56,9 +56,5 @@ impl fmt::Debug for Signature {
 #[must_use]
 pub fn signed_bytes(label: &[u8], bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(label.len()).expect("labels are short constants");
-    let mut out = Vec::with_capacity(2 + label.len() + bytes.len());
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(label);
-    out.extend_from_slice(bytes);
-    out
+    [&length.to_be_bytes(), label, bytes].concat()
 }

@@ -9,6 +9,11 @@
 //! compiler then names. A new reason to refuse something is a new variant of
 //! [`ErrorCode`] with its document in `docs/errors.md`.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)
+)]
+
 pub mod error_code;
 pub mod id;
 pub mod kind;

@@ -19,7 +19,12 @@ async function state(page, name) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      await page.evaluate(async () => {
+        const frame = () => new Promise(requestAnimationFrame);
+        for (let frames = 0; frames < 5; frames += 1) await frame();
+        await Promise.all(document.getAnimations().map((animation) => animation.finished));
+        await frame();
+      });
       await page.screenshot({ path: join(out, `${name}-${size}-${colorScheme}.png`) });
       const found = await serious(page);
       check(`${name}, ${size}, ${colorScheme}: no serious finding`, found.length === 0, found);

@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use chat_testkit::postgres::OWNER;
 use chat_testkit::process::{Process, Signal};
 use chat_testkit::server::For;
 use chat_testkit::test_server::{Home, TestServer};
@@ -384,9 +385,8 @@ fn lines_are_sent_in_order_and_fast() -> Result<()> {
     const LINES: u64 = 500;
     let server = TestServer::start()?;
     let (alice, bob) = alice_and_bob(&server)?;
-    let input: String = (1..=LINES)
-        .map(|number| format!("line {number}\n"))
-        .collect();
+    let expected: Vec<String> = (1..=LINES).map(|number| format!("line {number}")).collect();
+    let input = expected.join("\n");
     let started = Instant::now();
     let sent = rows(&alice.run_with_input(&server, &["send", "@bob", "--lines"], &input)?)?;
     let took = started.elapsed();
@@ -481,5 +481,37 @@ fn a_device_signs_in_again_with_its_password() -> Result<()> {
         texts(&bob.rows(&server, &["read", "@alice"])?),
         ["before", "after"]
     );
+    Ok(())
+}
+
+#[test]
+fn what_was_altered_on_the_server_is_never_shown_and_is_exit_code_5() -> Result<()> {
+    let server = TestServer::start()?;
+    let (alice, bob) = alice_and_bob(&server)?;
+    bob.rows(&server, &["send", "@alice", "altered"])?;
+    bob.rows(&server, &["send", "@alice", "untouched"])?;
+    server.cluster().psql(
+        OWNER,
+        "UPDATE conversation_log SET body = set_byte(body, 0, get_byte(body, 0) # 1) WHERE seq = 1",
+    )?;
+    let read = alice.run(&server, &["read", "@bob"])?;
+    assert_eq!(code(&read), Some(5), "{read:?}");
+    let stdout = std::str::from_utf8(&read.stdout)?;
+    let printed: Vec<Value> = stdout
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    assert_eq!(texts(&printed), ["", "untouched"]);
+    assert_eq!(printed[0]["state"], "unreadable");
+    assert_eq!(printed[0]["kind"], "unreadable");
+    assert!(printed[0]["reason"].is_string(), "{printed:?}");
+    // Bob saw another first message than Alice, and his second one says so.
+    let stderr = std::str::from_utf8(&read.stderr)?;
+    let said: Vec<Value> = stderr
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    assert_eq!(said[0]["warning"]["code"], "history_broken", "{stderr}");
+    assert_eq!(said[1]["error"]["code"], "cannot_decrypt", "{stderr}");
     Ok(())
 }

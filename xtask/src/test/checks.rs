@@ -28,9 +28,10 @@ pub fn rules(context: &Context<'_>) -> Tally {
 /// in the middle of a thought.
 pub fn lints(context: &Context<'_>) -> Tally {
     const DENY: [&str; 3] = ["--", "-D", "warnings"];
-    let mut host = context
-        .repository
-        .cargo(&["clippy", "--workspace", "--all-targets"]);
+    let mut host =
+        context
+            .repository
+            .cargo(&["clippy", "--workspace", "--all-targets", "--keep-going"]);
     // The generator is heavy and its code is a page; the bindings are for
     // another target.
     host.args(["--exclude", "web-bindgen", "--exclude", "chat-client-wasm"]);

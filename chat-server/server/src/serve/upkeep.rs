@@ -15,7 +15,7 @@ const POSITIONS: Duration = Duration::from_secs(5);
 const METRICS: Duration = Duration::from_secs(5);
 /// How often partitions are made and dropped. Much more often than a day, so that
 /// one that could not be made or dropped has its next try soon.
-const DAILY: Duration = Duration::from_secs(3600);
+const DAILY: Duration = Duration::from_hours(1);
 
 /// Calls `work` at each interval until the server goes away.
 async fn every<F: Future<Output = ()>>(app: &App, period: Duration, work: impl Fn() -> F) {

@@ -55,7 +55,7 @@ async fn ask_app(app: &App, login: &Login, ask: Ask) -> Result<Answer, Failure> 
                 .claim_prekeys(login, account(&ask.account)?, &ask.devices)
                 .await?;
             Ok(Answer::PrekeyBundles(frame::PrekeyBundles {
-                bundles: claimed.into_iter().map(bundle).collect(),
+                bundles: claimed.iter().map(bundle).collect(),
             }))
         }
         Ask::UploadPrekeys(ask) => {
@@ -98,7 +98,7 @@ async fn ask_app(app: &App, login: &Login, ask: Ask) -> Result<Answer, Failure> 
     }
 }
 
-fn bundle(claimed: ClaimedPrekeys) -> frame::PrekeyBundle {
+fn bundle(claimed: &ClaimedPrekeys) -> frame::PrekeyBundle {
     let public = |key: chat_verify::PrekeyPublic| Bytes::copy_from_slice(key.as_bytes());
     frame::PrekeyBundle {
         device: claimed.device.to_bytes(),

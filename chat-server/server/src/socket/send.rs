@@ -51,15 +51,14 @@ impl Session {
             membership,
             origin: self.connection().clone(),
         };
-        match self.app.sends.try_reserve(size) {
-            Some(room) => room.submit(submission),
-            None => {
-                let queue = self.app.sends.clone();
-                self.stalled = Some(Stalled {
-                    room: Box::pin(async move { queue.reserve(size).await }),
-                    submission: Some(submission),
-                });
-            }
+        if let Some(room) = self.app.sends.try_reserve(size) {
+            room.submit(submission);
+        } else {
+            let queue = self.app.sends.clone();
+            self.stalled = Some(Stalled {
+                room: Box::pin(async move { queue.reserve(size).await }),
+                submission: Some(submission),
+            });
         }
         Ok(())
     }

@@ -197,9 +197,9 @@ impl Session {
                 Ok(())
             }
             client_frame::Frame::Ping(ping) => {
-                let pong = frame::Pong { nonce: ping.nonce };
-                let pong = frames::encode(server_frame::Frame::Pong(pong));
-                self.connection().push_owed(pong);
+                let answer = frame::Pong { nonce: ping.nonce };
+                let answer = frames::encode(server_frame::Frame::Pong(answer));
+                self.connection().push_owed(answer);
                 Ok(())
             }
             client_frame::Frame::Hello(_) => Err(Ended::problem(

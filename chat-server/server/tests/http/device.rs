@@ -89,7 +89,10 @@ impl Device {
         assert_eq!(answer["account_id"], device.account.to_string());
         assert_eq!(answer["device_id"], device.device.to_string());
         assert_eq!(answer["name"], name);
-        device.token = answer["token"].as_str().expect("a token").to_owned();
+        answer["token"]
+            .as_str()
+            .expect("a token")
+            .clone_into(&mut device.token);
         device
     }
 

@@ -4,6 +4,14 @@
 //! database of its own; `device` is a small client with fixed keys, which seals
 //! nothing: to the server a body is a body.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::large_futures,
+    clippy::struct_field_names,
+    reason = "helpers of tests are tests: they fail by panicking, and nobody counts their bytes"
+)]
+
 mod accounts;
 mod authorisation;
 mod configuration;
