@@ -59,3 +59,38 @@ impl AssociatedData {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::keys::DeviceSecret;
+
+    use super::*;
+
+    fn address(byte: u8) -> Address {
+        Address {
+            account: AccountId::from_bytes([byte; 16]),
+            device: DeviceId::from_bytes([byte | 0x80; 16]),
+            key: DeviceSecret::from_bytes([byte; 32]).public(),
+        }
+    }
+
+    #[test]
+    fn x3_associated_data_is_both_keys_then_all_identities() {
+        let (alice, bob) = (address(1), address(2));
+        let mut expected = Vec::new();
+        expected.push(6);
+        expected.extend_from_slice(alice.key.as_bytes());
+        expected.push(6);
+        expected.extend_from_slice(bob.key.as_bytes());
+        for (account, device) in [(1, 0x81), (2, 0x82)] {
+            expected.extend_from_slice(&[0, 16]);
+            expected.extend_from_slice(&[account; 16]);
+            expected.extend_from_slice(&[0, 16]);
+            expected.extend_from_slice(&[device; 16]);
+        }
+        let made = AssociatedData::new(&alice, &bob);
+        assert_eq!(made.as_bytes()[..], expected[..]);
+        // Who began is part of it.
+        assert_ne!(made, AssociatedData::new(&bob, &alice));
+    }
+}

@@ -134,3 +134,86 @@ impl Agreed {
         SharedSecret::from_bytes(*hkdf(&[0; 32], &self.0, labels::X3DH))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+    use serde_json::Value;
+
+    use chat_protocol::{AccountId, DeviceId};
+
+    use crate::address::{Address, AssociatedData};
+
+    use super::*;
+
+    /// Vectors of an implementation that is not ours; see `vectors/README.md`.
+    fn cases() -> Vec<Value> {
+        let file: Value =
+            serde_json::from_str(include_str!("../vectors/x3dh-1.json")).expect("JSON");
+        file["cases"].as_array().expect("a list").clone()
+    }
+
+    fn bytes<const N: usize>(text: &Value) -> [u8; N] {
+        hex::decode(text.as_str().expect("text"))
+            .expect("hex")
+            .try_into()
+            .expect("of that length")
+    }
+
+    fn prekey(stored: &Value) -> PrekeySecret {
+        PrekeySecret::from_bytes(bytes(&stored["secret"]))
+    }
+
+    #[test]
+    fn x1_the_shared_secret_is_what_another_implementation_computes() {
+        for case in cases() {
+            let initiator = DeviceSecret::from_bytes(bytes(&case["initiator"]["identity_secret"]));
+            let responder = DeviceSecret::from_bytes(bytes(&case["responder"]["identity_secret"]));
+            let signed = prekey(&case["signed_prekey"]);
+            let one_time = &case["one_time_prekey"];
+            let one_time = (!one_time.is_null()).then(|| prekey(one_time));
+            let ephemeral = PrekeySecret::from_bytes(bytes(&case["ephemeral_secret"])).public();
+            let secret =
+                respond(&responder, &signed, one_time.as_ref(), &initiator.public(), &ephemeral)
+                    .expect("good keys");
+            assert_eq!(*secret.as_bytes(), bytes(&case["shared_secret"]));
+        }
+    }
+
+    #[test]
+    fn x1_both_sides_compute_the_same() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (alice, bob) = (DeviceSecret::from_bytes([1; 32]), DeviceSecret::from_bytes([2; 32]));
+        let (signed, one_time) =
+            (PrekeySecret::generate(&mut rng), PrekeySecret::generate(&mut rng));
+        let device = DeviceId::from_bytes([3; 16]);
+        let published = crate::keys::sign_prekey(device, &bob, 7, &signed);
+        let mut secrets = Vec::new();
+        for offered in [None, Some((9, one_time.public()))] {
+            let bundle = PrekeyBundle::verify(device, bob.public(), published, offered)
+                .expect("signed a moment ago");
+            let (ours, header) = initiate(&mut rng, &alice, &bundle).expect("good keys");
+            assert_eq!(header.one_time_id, offered.map(|(id, _)| id));
+            let used = offered.map(|_| &one_time);
+            let theirs =
+                respond(&bob, &signed, used, &alice.public(), &header.base).expect("good keys");
+            assert_eq!(ours, theirs);
+            secrets.push(ours);
+        }
+        assert_ne!(secrets[0], secrets[1]);
+    }
+
+    #[test]
+    fn x3_associated_data_is_what_another_implementation_computes() {
+        let side = |side: &Value| Address {
+            account: AccountId::from_bytes(bytes(&side["account"])),
+            device: DeviceId::from_bytes(bytes(&side["device"])),
+            key: DeviceSecret::from_bytes(bytes(&side["identity_secret"])).public(),
+        };
+        for case in cases() {
+            let made = AssociatedData::new(&side(&case["initiator"]), &side(&case["responder"]));
+            assert_eq!(*made.as_bytes(), bytes(&case["associated_data"]));
+        }
+    }
+}

@@ -34,8 +34,8 @@ use crate::repository::Repository;
 use crate::up::Output;
 use crate::wasm;
 
-/// More than any plan of `bench-relay` has accounts.
-const INVITE_USES: u32 = 10_000;
+/// The most uses the server gives an invite; more than the bench has accounts.
+const INVITE_USES: u32 = 1000;
 
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -199,6 +199,14 @@ impl Receiving {
         if kept > SKIPPED_KEYS_MAX { Err(Malformed) } else { Ok(receiving) }
     }
 
+    /// Pretends that `number` messages of the running chain were received.
+    #[cfg(test)]
+    pub(crate) fn run_to(&mut self, number: u32) {
+        if let Some((chain, _)) = &mut self.running {
+            chain.next = number;
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn kept_keys(&self) -> usize {
         self.chains().map(|chain| chain.skipped.len()).sum()

@@ -83,7 +83,11 @@ impl Scenario {
             bail!("the scenario asks for what the test does not know: {line}");
         }
         let status = self.child.wait()?;
-        ensure!(self.failed.is_empty(), "{:#}", Value::from(self.failed));
+        ensure!(
+            self.failed.is_empty(),
+            "{:#}",
+            Value::from(std::mem::take(&mut self.failed))
+        );
         ensure!(
             status.success() && self.checked > 0,
             "{status}, {} facts",

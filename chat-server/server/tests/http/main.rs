@@ -20,6 +20,7 @@ mod device;
 mod documents;
 mod drain;
 mod flow;
+mod load;
 mod messages;
 mod outage;
 mod prekeys;

@@ -36,11 +36,13 @@ if [ -e "$1/guarded" ]; then
         fi
     done < "$1/guarded"
 fi
-pid=$(head -n 1 "$1/postgres/postmaster.pid" 2>/dev/null) || exit 0
-if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ] &&
-   [ "$(readlink "/proc/$pid/cwd")" = "$1/postgres" ]; then
+pid=$(head -n 1 "$1/postgres/postmaster.pid" 2>/dev/null)
+ours() {
+    [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$1/postgres" ]
+}
+if ours "$1"; then
     kill -s INT "$pid"
-    while [ -e "/proc/$pid" ]; do sleep 0.1; done
+    while ours "$1"; do sleep 0.1; done
 fi
 rm -rf -- "$1"
 "#;

@@ -1,0 +1,18 @@
+//! What chat-crypto promises to those who call it, by the ids of the checklist.
+//!
+//! The ids are explained in `docs/` beside the decisions; a test's name begins with
+//! the id that it holds. What only the inside can see is tested beside its module.
+
+mod body;
+#[path = "../../examples/vectors/check.rs"]
+mod check;
+mod debug;
+mod decode;
+mod identity;
+mod ratchet;
+mod script;
+mod sessions;
+mod vectors;
+mod world;
+mod wycheproof;
+mod x3dh;
