@@ -1,5 +1,7 @@
 //! Who talks to whom, and the associated data that binds a session to them.
 
+use std::fmt;
+
 use chat_protocol::{AccountId, DeviceId};
 use chat_verify::DeviceKey;
 
@@ -28,7 +30,7 @@ const LENGTH: usize = 138;
 ///   ‖ 16 (u16) ‖ account of the initiator ‖ 16 (u16) ‖ its device
 ///   ‖ 16 (u16) ‖ account of the responder ‖ 16 (u16) ‖ its device
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct AssociatedData([u8; LENGTH]);
 
 impl AssociatedData {
@@ -57,6 +59,12 @@ impl AssociatedData {
 
     pub(crate) const fn as_bytes(&self) -> &[u8; LENGTH] {
         &self.0
+    }
+}
+
+impl fmt::Debug for AssociatedData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AssociatedData(..)")
     }
 }
 

@@ -53,7 +53,9 @@ impl KeyPair {
 
 impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyPair").field("public", &self.public).finish_non_exhaustive()
+        f.debug_struct("KeyPair")
+            .field("public", &self.public)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +82,11 @@ mod tests {
         let secret = StaticSecret::from([7; 32]);
         for point in curve25519_dalek::constants::EIGHT_TORSION {
             let coordinate = point.to_montgomery().to_bytes();
-            assert_eq!(agree(&secret, &coordinate), Err(NotContributory), "{coordinate:02x?}");
+            assert_eq!(
+                agree(&secret, &coordinate),
+                Err(NotContributory),
+                "{coordinate:02x?}"
+            );
         }
     }
 }

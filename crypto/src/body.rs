@@ -96,7 +96,13 @@ pub fn seal_body(
     let mut key = ContentKey::from_bytes([0; 32]);
     rng.fill_bytes(&mut key.0);
     let sealed = ChaCha20Poly1305::new(&key.0.into())
-        .encrypt(&Nonce::default(), Payload { msg: plaintext, aad: &context.associated_data() })
+        .encrypt(
+            &Nonce::default(),
+            Payload {
+                msg: plaintext,
+                aad: &context.associated_data(),
+            },
+        )
         .expect("a body is far below 256 GiB");
     let mut body = vec![VERSION];
     body.extend_from_slice(&sealed);
@@ -120,7 +126,13 @@ pub fn open_body(
         return Err(BodyError::Malformed);
     }
     ChaCha20Poly1305::new(&key.0.into())
-        .decrypt(&Nonce::default(), Payload { msg: sealed, aad: &context.associated_data() })
+        .decrypt(
+            &Nonce::default(),
+            Payload {
+                msg: sealed,
+                aad: &context.associated_data(),
+            },
+        )
         .map(Zeroizing::new)
         .map_err(|_| BodyError::Altered)
 }
@@ -144,7 +156,10 @@ impl MessageKeyPayload {
     /// The payload for a body that was just sealed.
     #[must_use]
     pub fn new(key: &ContentKey, body: &[u8]) -> Self {
-        Self { key: key.clone(), body_hash: Sha256::digest(body).into() }
+        Self {
+            key: key.clone(),
+            body_hash: Sha256::digest(body).into(),
+        }
     }
 
     /// Version 1 ‖ content key (32) ‖ hash (32), 65 bytes.

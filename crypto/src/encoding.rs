@@ -88,7 +88,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn end(self) -> Result<(), Malformed> {
-        if self.rest.is_empty() { Ok(()) } else { Err(Malformed) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
     }
 }
 
@@ -152,7 +156,13 @@ mod tests {
 
     #[test]
     fn c7_longer_spellings_and_overflows_are_refused() {
-        for bytes in [&[0x80, 0x00][..], &[0xff; 5], &[0x80, 0x80, 0x80, 0x80, 0x10], &[0x80], &[]] {
+        for bytes in [
+            &[0x80, 0x00][..],
+            &[0xff; 5],
+            &[0x80, 0x80, 0x80, 0x80, 0x10],
+            &[0x80],
+            &[],
+        ] {
             assert_eq!(Reader::new(bytes).leb128(), Err(Malformed), "{bytes:02x?}");
         }
         let largest = [0xff, 0xff, 0xff, 0xff, 0x0f];

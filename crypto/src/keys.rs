@@ -102,7 +102,11 @@ impl DeviceSecret {
         let agreeing = StaticSecret::from(signing.to_scalar_bytes());
         let public = DeviceKey::try_from(&signing.verifying_key().to_bytes()[..])
             .expect("a key made from a secret is in the prime-order group");
-        Self { signing, agreeing, public }
+        Self {
+            signing,
+            agreeing,
+            public,
+        }
     }
 
     /// The seed, 32 bytes, for the sealed store.
@@ -207,7 +211,11 @@ pub fn sign_prekey(
 ) -> SignedPrekey {
     let public = prekey.public();
     let bytes = chat_verify::prekey::signed_prekey_bytes(device, id, &public);
-    SignedPrekey { id, public, signature: key.sign(label::SIGNED_PREKEY, &bytes) }
+    SignedPrekey {
+        id,
+        public,
+        signature: key.sign(label::SIGNED_PREKEY, &bytes),
+    }
 }
 
 /// Who may sign an entry of a device list: the account key for entry 0, a device
@@ -257,8 +265,14 @@ mod tests {
         assert_eq!(DeviceSecret::from_bytes(*device.to_bytes()), device);
         assert_ne!(DeviceSecret::from_bytes([4; 32]), device);
         let prekey = PrekeySecret::from_bytes([5; 32]);
-        assert_eq!(PrekeySecret::from_bytes(*prekey.to_bytes()).public(), prekey.public());
+        assert_eq!(
+            PrekeySecret::from_bytes(*prekey.to_bytes()).public(),
+            prekey.public()
+        );
         let account = AccountSecret::from_bytes([6; 32]);
-        assert_eq!(AccountSecret::from_bytes(*account.to_bytes()).public(), account.public());
+        assert_eq!(
+            AccountSecret::from_bytes(*account.to_bytes()).public(),
+            account.public()
+        );
     }
 }

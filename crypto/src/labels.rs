@@ -22,8 +22,11 @@ mod tests {
     #[test]
     fn c1_no_label_is_used_for_two_purposes() {
         let ours = [X3DH, RATCHET_ROOT, RATCHET_MESSAGE, BODY, SAFETY_NUMBER];
-        let all: Vec<&[u8]> =
-            ours.iter().copied().chain(chat_verify::label::ALL.iter().copied()).collect();
+        let all: Vec<&[u8]> = ours
+            .iter()
+            .copied()
+            .chain(chat_verify::label::ALL.iter().copied())
+            .collect();
         for (i, one) in all.iter().enumerate() {
             assert!(one.starts_with(b"Chatalot/v1/"), "label {i}");
             for (j, other) in all.iter().enumerate() {

@@ -66,9 +66,17 @@ pub(crate) struct Ratchet {
 #[derive(Debug, Clone)]
 enum Sending {
     /// Their newest key is known, ours in answer is not made yet.
-    Owed { their: PrekeyPublic, previous_length: u32 },
+    Owed {
+        their: PrekeyPublic,
+        previous_length: u32,
+    },
     /// Messages leave under `own`; `next` is the number of the next one.
-    Running { own: KeyPair, chain: ChainKey, next: u32, previous_length: u32 },
+    Running {
+        own: KeyPair,
+        chain: ChainKey,
+        next: u32,
+        previous_length: u32,
+    },
 }
 
 impl Ratchet {
@@ -76,7 +84,10 @@ impl Ratchet {
     pub(crate) fn initiate(secret: &SharedSecret, their: PrekeyPublic) -> Self {
         Self {
             root: RootKey::new(secret),
-            sending: Sending::Owed { their, previous_length: 0 },
+            sending: Sending::Owed {
+                their,
+                previous_length: 0,
+            },
             receiving: Receiving::none(),
         }
     }
@@ -90,7 +101,12 @@ impl Ratchet {
         sealed: &Sealed<'_>,
         now_ms: u64,
     ) -> Result<(Zeroizing<Vec<u8>>, Self), RatchetError> {
-        let start = Turn { root: &RootKey::new(secret), own, sent: 0, before: &Receiving::none() };
+        let start = Turn {
+            root: &RootKey::new(secret),
+            own,
+            sent: 0,
+            before: &Receiving::none(),
+        };
         start.open(header, sealed, now_ms)
     }
 
@@ -100,7 +116,10 @@ impl Ratchet {
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<(Header, MessageKey, Self), RatchetError> {
         match &self.sending {
-            Sending::Owed { their, previous_length } => {
+            Sending::Owed {
+                their,
+                previous_length,
+            } => {
                 let own = KeyPair::generate(rng);
                 let (root, chain) = self.root.step(&*own.agree(their.as_bytes())?);
                 let (key, chain) = chain.step();
@@ -109,11 +128,28 @@ impl Ratchet {
                     previous_length: *previous_length,
                     number: 0,
                 };
-                let sending =
-                    Sending::Running { own, chain, next: 1, previous_length: *previous_length };
-                Ok((header, key, Self { root, sending, receiving: self.receiving.clone() }))
+                let sending = Sending::Running {
+                    own,
+                    chain,
+                    next: 1,
+                    previous_length: *previous_length,
+                };
+                Ok((
+                    header,
+                    key,
+                    Self {
+                        root,
+                        sending,
+                        receiving: self.receiving.clone(),
+                    },
+                ))
             }
-            Sending::Running { own, chain, next, previous_length } => {
+            Sending::Running {
+                own,
+                chain,
+                next,
+                previous_length,
+            } => {
                 let after = next.checked_add(1).ok_or(RatchetError::Exhausted)?;
                 let (key, chain) = chain.step();
                 let header = Header {
@@ -128,7 +164,15 @@ impl Ratchet {
                     previous_length: *previous_length,
                 };
                 let root = self.root.clone();
-                Ok((header, key, Self { root, sending, receiving: self.receiving.clone() }))
+                Ok((
+                    header,
+                    key,
+                    Self {
+                        root,
+                        sending,
+                        receiving: self.receiving.clone(),
+                    },
+                ))
             }
         }
     }
@@ -148,14 +192,24 @@ impl Ratchet {
         if let Some(opened) = self.receiving.open(header, sealed, now_ms) {
             let (plaintext, receiving) = opened?;
             let (root, sending) = (self.root.clone(), self.sending.clone());
-            return Ok((plaintext, Self { root, sending, receiving }));
+            return Ok((
+                plaintext,
+                Self {
+                    root,
+                    sending,
+                    receiving,
+                },
+            ));
         }
         match &self.sending {
             Sending::Owed { .. } => Err(RatchetError::UnknownChain),
-            Sending::Running { own, next, .. } => {
-                Turn { root: &self.root, own, sent: *next, before: &self.receiving }
-                    .open(header, sealed, now_ms)
+            Sending::Running { own, next, .. } => Turn {
+                root: &self.root,
+                own,
+                sent: *next,
+                before: &self.receiving,
             }
+            .open(header, sealed, now_ms),
         }
     }
 
@@ -165,12 +219,20 @@ impl Ratchet {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.root.as_bytes());
         match &self.sending {
-            Sending::Owed { their, previous_length } => {
+            Sending::Owed {
+                their,
+                previous_length,
+            } => {
                 out.push(0);
                 out.extend_from_slice(their.as_bytes());
                 out.extend_from_slice(&previous_length.to_be_bytes());
             }
-            Sending::Running { own, chain, next, previous_length } => {
+            Sending::Running {
+                own,
+                chain,
+                next,
+                previous_length,
+            } => {
                 out.push(1);
                 out.extend_from_slice(own.secret().as_bytes());
                 out.extend_from_slice(own.public().as_bytes());
@@ -201,7 +263,11 @@ impl Ratchet {
             },
             _ => return Err(Malformed),
         };
-        Ok(Self { root, sending, receiving: Receiving::read(reader)? })
+        Ok(Self {
+            root,
+            sending,
+            receiving: Receiving::read(reader)?,
+        })
     }
 }
 
@@ -227,8 +293,18 @@ impl Turn<'_> {
         }
         let (root, chain) = self.root.step(&*self.own.agree(header.public.as_bytes())?);
         let (plaintext, receiving) = self.before.open_new(&chain, header, sealed, now_ms)?;
-        let sending = Sending::Owed { their: header.public, previous_length: self.sent };
-        Ok((plaintext, Ratchet { root, sending, receiving }))
+        let sending = Sending::Owed {
+            their: header.public,
+            previous_length: self.sent,
+        };
+        Ok((
+            plaintext,
+            Ratchet {
+                root,
+                sending,
+                receiving,
+            },
+        ))
     }
 }
 

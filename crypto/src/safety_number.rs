@@ -63,7 +63,11 @@ pub fn safety_number(
 ) -> SafetyNumber {
     let own = fingerprint(own.0, own.1);
     let peer = fingerprint(peer.0, peer.1);
-    let (low, high) = if own <= peer { (own, peer) } else { (peer, own) };
+    let (low, high) = if own <= peer {
+        (own, peer)
+    } else {
+        (peer, own)
+    };
     SafetyNumber(low + &high)
 }
 
@@ -78,11 +82,16 @@ fn fingerprint(account: AccountId, key: &AccountKey) -> String {
         .chain_update(account.as_bytes())
         .finalize();
     for _ in 1..ITERATIONS {
-        hash = Sha512::new().chain_update(hash).chain_update(key.as_bytes()).finalize();
+        hash = Sha512::new()
+            .chain_update(hash)
+            .chain_update(key.as_bytes())
+            .finalize();
     }
     let mut digits = String::with_capacity(SIDE_DIGITS);
     for chunk in hash.chunks_exact(5).take(SIDE_DIGITS / GROUP_DIGITS) {
-        let number = chunk.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let number = chunk
+            .iter()
+            .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
         let group = number % 100_000;
         write!(digits, "{group:05}").expect("a String takes everything");
     }
@@ -96,7 +105,10 @@ mod tests {
     use super::*;
 
     fn account(byte: u8) -> (AccountId, AccountKey) {
-        (AccountId::from_bytes([byte; 16]), AccountSecret::from_bytes([byte; 32]).public())
+        (
+            AccountId::from_bytes([byte; 16]),
+            AccountSecret::from_bytes([byte; 32]).public(),
+        )
     }
 
     #[test]
@@ -114,7 +126,13 @@ mod tests {
     fn another_key_or_another_account_is_another_number() {
         let (alice, bob, carol) = (account(1), account(2), account(3));
         let number = safety_number((alice.0, &alice.1), (bob.0, &bob.1));
-        assert_ne!(number, safety_number((alice.0, &alice.1), (bob.0, &carol.1)));
-        assert_ne!(number, safety_number((alice.0, &alice.1), (carol.0, &bob.1)));
+        assert_ne!(
+            number,
+            safety_number((alice.0, &alice.1), (bob.0, &carol.1))
+        );
+        assert_ne!(
+            number,
+            safety_number((alice.0, &alice.1), (carol.0, &bob.1))
+        );
     }
 }

@@ -9,6 +9,8 @@
 //! ```
 //! Identities are Ed25519 keys, converted to Montgomery form for the agreements.
 
+use std::fmt;
+
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -32,7 +34,7 @@ secret_key! {
 ///
 /// Device key (32) ‖ ephemeral key (32) ‖ signed prekey id (u32) ‖ 0, or 1 ‖
 /// one-time prekey id (u32). 69 or 73 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FirstHeader {
     /// Bytes only: the reader compares them with a key that was checked.
     pub(crate) device_key: [u8; 32],
@@ -66,6 +68,16 @@ impl FirstHeader {
                 Presence::Present => Some(reader.u32()?),
             },
         })
+    }
+}
+
+impl fmt::Debug for FirstHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstHeader")
+            .field("base", &self.base)
+            .field("signed_id", &self.signed_id)
+            .field("one_time_id", &self.one_time_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -174,9 +186,14 @@ mod tests {
             let one_time = &case["one_time_prekey"];
             let one_time = (!one_time.is_null()).then(|| prekey(one_time));
             let ephemeral = PrekeySecret::from_bytes(bytes(&case["ephemeral_secret"])).public();
-            let secret =
-                respond(&responder, &signed, one_time.as_ref(), &initiator.public(), &ephemeral)
-                    .expect("good keys");
+            let secret = respond(
+                &responder,
+                &signed,
+                one_time.as_ref(),
+                &initiator.public(),
+                &ephemeral,
+            )
+            .expect("good keys");
             assert_eq!(*secret.as_bytes(), bytes(&case["shared_secret"]));
         }
     }
@@ -184,9 +201,14 @@ mod tests {
     #[test]
     fn x1_both_sides_compute_the_same() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let (alice, bob) = (DeviceSecret::from_bytes([1; 32]), DeviceSecret::from_bytes([2; 32]));
-        let (signed, one_time) =
-            (PrekeySecret::generate(&mut rng), PrekeySecret::generate(&mut rng));
+        let (alice, bob) = (
+            DeviceSecret::from_bytes([1; 32]),
+            DeviceSecret::from_bytes([2; 32]),
+        );
+        let (signed, one_time) = (
+            PrekeySecret::generate(&mut rng),
+            PrekeySecret::generate(&mut rng),
+        );
         let device = DeviceId::from_bytes([3; 16]);
         let published = crate::keys::sign_prekey(device, &bob, 7, &signed);
         let mut secrets = Vec::new();

@@ -88,8 +88,9 @@ pub async fn run(
     readers.shutdown().await;
     latencies_ms.sort_by(f64::total_cmp);
     let sends = latencies_ms.len() as f64;
-    let per_send =
-        |after: Duration, before: Duration| (after - before).as_secs_f64() * 1000.0 / sends;
+    let per_send = |after: Duration, before: Duration| {
+        after.saturating_sub(before).as_secs_f64() * 1000.0 / sends
+    };
     Ok(Measured {
         sends_per_s: sends / plan.measured.as_secs_f64(),
         server_cpu_ms: per_send(server_after, server_before),

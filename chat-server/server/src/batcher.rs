@@ -35,6 +35,12 @@ use crate::hub::Connection;
 
 /// How long the first message of a batch waits for more.
 const GATHER: Duration = Duration::from_millis(2);
+/// How long a batch that is smaller than [`WORTH_IT`] waits in any case: those who
+/// were just answered send again at this moment.
+const LINGER: Duration = Duration::from_millis(1);
+/// A batch of this size costs hardly more per message than a larger one: measured,
+/// the database's work per row falls from 370 µs alone to 33 µs at 64 and 28 at 256.
+const WORTH_IT: usize = 64;
 /// How long one transaction may take before its connection is given up.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Waits between tries while the database is away.
@@ -74,6 +80,7 @@ pub struct QueueClosed;
 
 struct Queued {
     submission: Submission,
+    since: Instant,
     /// Given back when the message was answered.
     _bytes: OwnedSemaphorePermit,
 }
@@ -145,6 +152,7 @@ impl Reservation {
         submission.origin.begin_send();
         self.message.send(Queued {
             submission,
+            since: Instant::now(),
             _bytes: self.bytes,
         });
     }
@@ -206,13 +214,21 @@ impl Batcher {
             return false;
         };
         let mut bytes = first.submission.message.size();
+        // Counted from when it came: one that came while the last batch committed
+        // has waited already, and so have those behind it.
+        let waited = first.since + GATHER;
+        let lingered = Instant::now() + LINGER;
         batch.push(first);
-        let until = Instant::now() + GATHER;
         while batch.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
             let next = match self.queue.try_recv() {
                 Ok(next) => next,
                 Err(mpsc::error::TryRecvError::Disconnected) => break,
                 Err(mpsc::error::TryRecvError::Empty) => {
+                    let until = if batch.len() < WORTH_IT {
+                        waited.max(lingered)
+                    } else {
+                        waited
+                    };
                     match tokio::time::timeout_at(until, self.queue.recv()).await {
                         Ok(Some(next)) => next,
                         Ok(None) | Err(_) => break,

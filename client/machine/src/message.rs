@@ -123,7 +123,7 @@ impl Unreadable {
         }
     }
 
-    fn of(error: &OpenError) -> Self {
+    fn of(error: OpenError) -> Self {
         match error {
             OpenError::Duplicate => Self::Replayed,
             OpenError::NoSession | OpenError::UnknownPrekey | OpenError::TooFarAhead => {
@@ -312,7 +312,7 @@ impl Machine {
                 &entry.sealed_key,
                 turn.now_ms,
             )
-            .map_err(|error| Unreadable::of(&error))?;
+            .map_err(Unreadable::of)?;
         if let Some(id) = opened.used_one_time {
             self.prekeys.use_up(id);
             turn.out.put(self.prekeys.to_record());

@@ -180,7 +180,7 @@ impl OwnPrekeys {
 impl Machine {
     /// The server says how many it still has: make up for what was handed out,
     /// and replace a signed prekey that has grown old.
-    pub(crate) fn on_prekey_count(&mut self, turn: &mut Turn<'_>, count: &frame::PrekeyCount) {
+    pub(crate) fn on_prekey_count(&mut self, turn: &mut Turn<'_>, count: frame::PrekeyCount) {
         let on_server = usize::try_from(count.one_time).unwrap_or(usize::MAX);
         let newest = self.prekeys.signed.last();
         let old = newest

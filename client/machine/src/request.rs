@@ -199,7 +199,7 @@ impl Machine {
                 self.on_bundles(turn, account, &devices, &bundles);
             }
             (Ask::UploadPrekeys(_) | Ask::CountPrekeys, response::Answer::PrekeyCount(count)) => {
-                self.on_prekey_count(turn, &count)
+                self.on_prekey_count(turn, count);
             }
             (Ask::OpenDirect { peer }, response::Answer::Conversation(state)) => {
                 self.on_direct_opened(turn, peer, &state);

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use chat_crypto::{
-    Address, DeviceSecret, DeviceSessions, PrekeyLookup, PrekeySecret, sign_prekey,
-};
+use chat_crypto::{Address, DeviceSecret, DeviceSessions, PrekeyLookup, PrekeySecret, sign_prekey};
 use chat_protocol::{AccountId, DeviceId};
 use chat_verify::{PrekeyBundle, PrekeyPublic, Signature, SignedPrekey};
 use rand_core::{TryCryptoRng, TryRng};
@@ -115,11 +113,17 @@ struct Device {
 
 impl PrekeyLookup for Device {
     fn signed(&self, id: u32) -> Option<&PrekeySecret> {
-        self.signed.as_ref().filter(|(own, _)| *own == id).map(|(_, secret)| secret)
+        self.signed
+            .as_ref()
+            .filter(|(own, _)| *own == id)
+            .map(|(_, secret)| secret)
     }
 
     fn one_time(&self, id: u32) -> Option<&PrekeySecret> {
-        self.one_time.as_ref().filter(|(own, _)| *own == id).map(|(_, secret)| secret)
+        self.one_time
+            .as_ref()
+            .filter(|(own, _)| *own == id)
+            .map(|(_, secret)| secret)
     }
 }
 
@@ -133,7 +137,11 @@ pub fn check(text: &str) -> Result<usize, String> {
     for case in &file.cases {
         count += check_case(case).map_err(|error| format!("case \"{}\": {error}", case.name))?;
     }
-    if count == 0 { Err("there is nothing in it".to_owned()) } else { Ok(count) }
+    if count == 0 {
+        Err("there is nothing in it".to_owned())
+    } else {
+        Ok(count)
+    }
 }
 
 fn check_case(case: &Case) -> Result<usize, String> {
@@ -145,7 +153,14 @@ fn check_case(case: &Case) -> Result<usize, String> {
     let bundle = publish(case, &mut responder)?;
     let mut rng = Scripted(VecDeque::from([bytes(&case.ephemeral_secret)?]));
     initiator.sessions = DeviceSessions::empty()
-        .begin(&mut rng, &initiator.secret, &initiator.address, &responder.address, &bundle, 0)
+        .begin(
+            &mut rng,
+            &initiator.secret,
+            &initiator.address,
+            &responder.address,
+            &bundle,
+            0,
+        )
         .map_err(|error| format!("begin: {error}"))?;
 
     let mut sent: Vec<(&str, &str)> = Vec::new();
@@ -155,18 +170,27 @@ fn check_case(case: &Case) -> Result<usize, String> {
             Name::Responder => (&mut responder, initiator.address),
         };
         let outcome = match event {
-            Event::Send { message, plaintext, ct, .. } => {
+            Event::Send {
+                message,
+                plaintext,
+                ct,
+                ..
+            } => {
                 let in_order = *message == sent.len();
                 sent.push((ct, plaintext));
-                if in_order { check_send(own, event) } else { Err("out of order".to_owned()) }
+                if in_order {
+                    check_send(own, event)
+                } else {
+                    Err("out of order".to_owned())
+                }
             }
             Event::Receive { message, .. } => match sent.get(*message) {
                 Some((ct, plaintext)) => check_receive(own, &peer, ct, plaintext),
                 None => Err("was never sent".to_owned()),
             },
-            Event::Refuse { refused_ct, reason, .. } => {
-                check_refuse(own, &peer, refused_ct).map_err(|error| format!("{reason}: {error}"))
-            }
+            Event::Refuse {
+                refused_ct, reason, ..
+            } => check_refuse(own, &peer, refused_ct).map_err(|error| format!("{reason}: {error}")),
         };
         outcome.map_err(|error| format!("event {at}: {error}"))?;
     }
@@ -184,7 +208,14 @@ impl Event {
 }
 
 fn check_send(own: &mut Device, event: &Event) -> Result<(), String> {
-    let Event::Send { ratchet_secret, salt, plaintext, ct, .. } = event else {
+    let Event::Send {
+        ratchet_secret,
+        salt,
+        plaintext,
+        ct,
+        ..
+    } = event
+    else {
         return Err("is no sending".to_owned());
     };
     let mut rng = Scripted::default();
@@ -197,10 +228,19 @@ fn check_send(own: &mut Device, event: &Event) -> Result<(), String> {
         .map_err(|error| format!("seal: {error}"))?;
     own.sessions = next;
     let envelope = hex::encode(envelope);
-    if envelope == *ct { Ok(()) } else { Err(format!("ct is {ct}, sealed was {envelope}")) }
+    if envelope == *ct {
+        Ok(())
+    } else {
+        Err(format!("ct is {ct}, sealed was {envelope}"))
+    }
 }
 
-fn check_receive(own: &mut Device, peer: &Address, ct: &str, plaintext: &str) -> Result<(), String> {
+fn check_receive(
+    own: &mut Device,
+    peer: &Address,
+    ct: &str,
+    plaintext: &str,
+) -> Result<(), String> {
     let opened = own
         .sessions
         .open(&own.secret, &own.address, peer, own, &bytes(ct)?, 0)
@@ -220,7 +260,10 @@ fn check_receive(own: &mut Device, peer: &Address, ct: &str, plaintext: &str) ->
 }
 
 fn check_refuse(own: &Device, peer: &Address, refused_ct: &str) -> Result<(), String> {
-    match own.sessions.open(&own.secret, &own.address, peer, own, &bytes(refused_ct)?, 0) {
+    match own
+        .sessions
+        .open(&own.secret, &own.address, peer, own, &bytes(refused_ct)?, 0)
+    {
         Ok(_) => Err(format!("refused_ct {refused_ct} was opened")),
         Err(_) => Ok(()),
     }
@@ -238,19 +281,34 @@ fn device(side: &Side) -> Result<Device, String> {
         key,
     };
     let sessions = DeviceSessions::empty();
-    Ok(Device { secret, address, signed: None, one_time: None, sessions })
+    Ok(Device {
+        secret,
+        address,
+        signed: None,
+        one_time: None,
+        sessions,
+    })
 }
 
 fn publish(case: &Case, responder: &mut Device) -> Result<PrekeyBundle, String> {
     let signed = prekey(&case.signed_prekey)?;
-    let signature = case.signed_prekey.signature.as_deref().ok_or("no signature")?;
+    let signature = case
+        .signed_prekey
+        .signature
+        .as_deref()
+        .ok_or("no signature")?;
     let theirs = SignedPrekey {
         id: case.signed_prekey.id,
         public: public(&case.signed_prekey)?,
         signature: Signature::from_bytes(array(signature)?),
     };
     // Ours differs in its bytes, for theirs is randomised, but covers the same.
-    let ours = sign_prekey(responder.address.device, &responder.secret, theirs.id, &signed);
+    let ours = sign_prekey(
+        responder.address.device,
+        &responder.secret,
+        theirs.id,
+        &signed,
+    );
     for each in [ours, theirs] {
         each.verify(responder.address.device, &responder.address.key)
             .map_err(|error| format!("signed_prekey: {error}"))?;
@@ -261,8 +319,13 @@ fn publish(case: &Case, responder: &mut Device) -> Result<PrekeyBundle, String> 
         responder.one_time = Some((stored.id, prekey(stored)?));
         one_time = Some((stored.id, public(stored)?));
     }
-    PrekeyBundle::verify(responder.address.device, responder.address.key, theirs, one_time)
-        .map_err(|error| format!("bundle: {error}"))
+    PrekeyBundle::verify(
+        responder.address.device,
+        responder.address.key,
+        theirs,
+        one_time,
+    )
+    .map_err(|error| format!("bundle: {error}"))
 }
 
 fn prekey(stored: &Prekey) -> Result<PrekeySecret, String> {
@@ -270,7 +333,10 @@ fn prekey(stored: &Prekey) -> Result<PrekeySecret, String> {
     if hex::encode(secret.public().as_bytes()) == stored.public {
         Ok(secret)
     } else {
-        Err(format!("public of prekey {} is {}", stored.id, stored.public))
+        Err(format!(
+            "public of prekey {} is {}",
+            stored.id, stored.public
+        ))
     }
 }
 
@@ -283,5 +349,7 @@ fn bytes(text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn array<const N: usize>(text: &str) -> Result<[u8; N], String> {
-    bytes(text)?.try_into().map_err(|_| format!("{text} has not {N} bytes"))
+    bytes(text)?
+        .try_into()
+        .map_err(|_| format!("{text} has not {N} bytes"))
 }

@@ -28,7 +28,11 @@ impl RootKey {
         let both = hkdf::<64>(&self.0, agreement, labels::RATCHET_ROOT);
         let mut root = Self([0; 32]);
         let mut chain = ChainKey([0; 32]);
-        root.0.iter_mut().chain(&mut chain.0).zip(&*both).for_each(|(to, from)| *to = *from);
+        root.0
+            .iter_mut()
+            .chain(&mut chain.0)
+            .zip(&*both)
+            .for_each(|(to, from)| *to = *from);
         (root, chain)
     }
 }

@@ -35,7 +35,10 @@ impl MessageKey {
         let derived = hkdf::<44>(salt, &self.0, labels::RATCHET_MESSAGE);
         let mut key = Zeroizing::new([0; 32]);
         let mut nonce = Nonce::default();
-        key.iter_mut().chain(&mut nonce).zip(&*derived).for_each(|(to, from)| *to = *from);
+        key.iter_mut()
+            .chain(&mut nonce)
+            .zip(&*derived)
+            .for_each(|(to, from)| *to = *from);
         (ChaCha20Poly1305::new(<&Key>::from(&*key)), nonce)
     }
 
@@ -43,7 +46,13 @@ impl MessageKey {
     ///
     /// # Panics
     /// Never: the callers limit the length far below 256 GiB.
-    pub(crate) fn seal(&self, salt: &Salt, associated_data: &[u8], plaintext: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn seal(
+        &self,
+        salt: &Salt,
+        associated_data: &[u8],
+        plaintext: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         let (cipher, nonce) = self.cipher(salt);
         let mut buffer = plaintext.to_vec();
         let tag = cipher

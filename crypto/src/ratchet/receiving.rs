@@ -48,7 +48,10 @@ type Running = (Chain, ChainKey);
 
 impl Receiving {
     pub(crate) fn none() -> Self {
-        Self { running: None, closed: Arc::default() }
+        Self {
+            running: None,
+            closed: Arc::default(),
+        }
     }
 
     /// Whether a message with this ratchet key belongs to a chain of this session.
@@ -67,30 +70,47 @@ impl Receiving {
             && chain.public == header.public
         {
             return Some(if header.number < chain.next {
-                chain.open_skipped(header.number, sealed).map(|(plaintext, chain)| {
-                    let next = Self { running: Some((chain, key.clone())), ..self.clone() };
-                    (plaintext, next.tidied(now_ms))
-                })
+                chain
+                    .open_skipped(header.number, sealed)
+                    .map(|(plaintext, chain)| {
+                        let next = Self {
+                            running: Some((chain, key.clone())),
+                            ..self.clone()
+                        };
+                        (plaintext, next.tidied(now_ms))
+                    })
             } else {
-                chain.open_ahead(key, header.number, sealed, now_ms).map(|(plaintext, running)| {
-                    let next = Self { running: Some(running), closed: Arc::clone(&self.closed) };
-                    (plaintext, next.tidied(now_ms))
-                })
+                chain
+                    .open_ahead(key, header.number, sealed, now_ms)
+                    .map(|(plaintext, running)| {
+                        let next = Self {
+                            running: Some(running),
+                            closed: Arc::clone(&self.closed),
+                        };
+                        (plaintext, next.tidied(now_ms))
+                    })
             });
         }
-        let at = self.closed.iter().position(|chain| chain.public == header.public)?;
+        let at = self
+            .closed
+            .iter()
+            .position(|chain| chain.public == header.public)?;
         let chain = self.closed.get(at)?;
         if header.number >= chain.next {
             // The sender itself said that its chain ends before this number.
             return Some(Err(RatchetError::BadCiphertext));
         }
-        Some(chain.open_skipped(header.number, sealed).map(|(plaintext, chain)| {
-            let mut next = self.clone();
-            if let Some(place) = Arc::make_mut(&mut next.closed).get_mut(at) {
-                *place = chain;
-            }
-            (plaintext, next.tidied(now_ms))
-        }))
+        Some(
+            chain
+                .open_skipped(header.number, sealed)
+                .map(|(plaintext, chain)| {
+                    let mut next = self.clone();
+                    if let Some(place) = Arc::make_mut(&mut next.closed).get_mut(at) {
+                        *place = chain;
+                    }
+                    (plaintext, next.tidied(now_ms))
+                }),
+        )
     }
 
     /// Opens the first message that came of a new chain, and closes the running one.
@@ -121,26 +141,35 @@ impl Receiving {
                 chains.remove(0);
             }
         }
-        Ok((plaintext, Self { running: Some(running), closed }.tidied(now_ms)))
+        Ok((
+            plaintext,
+            Self {
+                running: Some(running),
+                closed,
+            }
+            .tidied(now_ms),
+        ))
     }
 
     /// How many keys a message of a new chain makes us skip, in both chains.
     pub(crate) fn skipped_by(&self, header: &Header) -> u32 {
-        let before = self
-            .running
-            .as_ref()
-            .map_or(0, |(chain, _)| header.previous_length.saturating_sub(chain.next));
+        let before = self.running.as_ref().map_or(0, |(chain, _)| {
+            header.previous_length.saturating_sub(chain.next)
+        });
         before.saturating_add(header.number)
     }
 
     fn chains(&self) -> impl Iterator<Item = &Chain> {
-        self.closed.iter().chain(self.running.iter().map(|(chain, _)| chain))
+        self.closed
+            .iter()
+            .chain(self.running.iter().map(|(chain, _)| chain))
     }
 
     /// Gives up kept keys that are too old, and the oldest of too many (D4).
     fn tidied(mut self, now_ms: u64) -> Self {
-        let mut length: usize =
-            self.chains().fold(0, |sum, chain| sum.saturating_add(chain.skipped.len()));
+        let mut length: usize = self
+            .chains()
+            .fold(0, |sum, chain| sum.saturating_add(chain.skipped.len()));
         // Chains are in the order of their age, and so are the keys of a chain.
         while let Some((public, number, since_ms)) = self.oldest() {
             let expired = now_ms.saturating_sub(since_ms) > SKIPPED_KEY_AGE_MAX_MS;
@@ -159,7 +188,10 @@ impl Receiving {
 
     fn oldest(&self) -> Option<(PrekeyPublic, u32, u64)> {
         self.chains().find_map(|chain| {
-            chain.skipped.oldest().map(|(number, since_ms)| (chain.public, number, since_ms))
+            chain
+                .skipped
+                .oldest()
+                .map(|(number, since_ms)| (chain.public, number, since_ms))
         })
     }
 
@@ -190,13 +222,21 @@ impl Receiving {
         if count >= RECEIVING_CHAINS_MAX {
             return Err(Malformed);
         }
-        let closed: Vec<Chain> =
-            (0..count).map(|_| Chain::read(reader)).collect::<Result<_, _>>()?;
-        let receiving = Self { running, closed: Arc::new(closed) };
+        let closed: Vec<Chain> = (0..count)
+            .map(|_| Chain::read(reader))
+            .collect::<Result<_, _>>()?;
+        let receiving = Self {
+            running,
+            closed: Arc::new(closed),
+        };
         let kept = receiving.chains().fold(0, |sum: usize, chain| {
             sum.saturating_add(chain.skipped.len())
         });
-        if kept > SKIPPED_KEYS_MAX { Err(Malformed) } else { Ok(receiving) }
+        if kept > SKIPPED_KEYS_MAX {
+            Err(Malformed)
+        } else {
+            Ok(receiving)
+        }
     }
 
     /// Pretends that `number` messages of the running chain were received.
@@ -263,7 +303,9 @@ impl Chain {
         let next = number.checked_add(1).ok_or(RatchetError::Exhausted)?;
         let (skipped, key) = derive(key, self.next..number);
         let (message_key, key) = key.step();
-        let plaintext = message_key.open(sealed).ok_or(RatchetError::BadCiphertext)?;
+        let plaintext = message_key
+            .open(sealed)
+            .ok_or(RatchetError::BadCiphertext)?;
         let mut chain = self.clone();
         chain.keep(skipped, now_ms);
         chain.next = next;
@@ -306,7 +348,12 @@ impl Chain {
         if forgotten_below > next {
             return Err(Malformed);
         }
-        Ok(Self { public, next, forgotten_below, skipped: SkippedKeys::read(reader, next)? })
+        Ok(Self {
+            public,
+            next,
+            forgotten_below,
+            skipped: SkippedKeys::read(reader, next)?,
+        })
     }
 }
 

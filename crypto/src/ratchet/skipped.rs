@@ -43,15 +43,26 @@ impl SkippedKeys {
 
     pub(crate) fn get(&self, number: u32) -> Option<&MessageKey> {
         let block = self.blocks.get(&(number / BLOCK))?;
-        let at = block.binary_search_by_key(&number, |kept| kept.number).ok()?;
+        let at = block
+            .binary_search_by_key(&number, |kept| kept.number)
+            .ok()?;
         block.get(at).map(|kept| &kept.key)
     }
 
     /// Keeps a key. Numbers are added in ascending order only.
     pub(crate) fn add(&mut self, number: u32, key: MessageKey, since_ms: u64) {
-        let block = Arc::make_mut(&mut self.blocks).entry(number / BLOCK).or_default();
-        debug_assert!(block.last().is_none_or(|last| last.number < number), "ascending order");
-        Arc::make_mut(block).push(SkippedKey { number, since_ms, key });
+        let block = Arc::make_mut(&mut self.blocks)
+            .entry(number / BLOCK)
+            .or_default();
+        debug_assert!(
+            block.last().is_none_or(|last| last.number < number),
+            "ascending order"
+        );
+        Arc::make_mut(block).push(SkippedKey {
+            number,
+            since_ms,
+            key,
+        });
         self.length = self.length.saturating_add(1);
     }
 
@@ -106,8 +117,14 @@ impl SkippedKeys {
     #[cfg(test)]
     pub(crate) fn blocks_not_shared_with(&self, other: &Self) -> usize {
         let shared = |number: &u32, block: &Arc<Vec<SkippedKey>>| {
-            other.blocks.get(number).is_some_and(|theirs| Arc::ptr_eq(theirs, block))
+            other
+                .blocks
+                .get(number)
+                .is_some_and(|theirs| Arc::ptr_eq(theirs, block))
         };
-        self.blocks.iter().filter(|(number, block)| !shared(number, block)).count()
+        self.blocks
+            .iter()
+            .filter(|(number, block)| !shared(number, block))
+            .count()
     }
 }

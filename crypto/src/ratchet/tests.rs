@@ -22,7 +22,10 @@ struct Message {
 
 impl Side {
     fn send(&mut self) -> Message {
-        let (header, key, next) = self.ratchet.next_to_send(&mut self.rng).expect("it can send");
+        let (header, key, next) = self
+            .ratchet
+            .next_to_send(&mut self.rng)
+            .expect("it can send");
         self.ratchet = next;
         let mut ciphertext = Vec::new();
         key.seal(&SALT, b"", &header.number.to_be_bytes(), &mut ciphertext);
@@ -38,7 +41,11 @@ impl Side {
 }
 
 fn sealed(message: &Message) -> Sealed<'_> {
-    Sealed { associated_data: b"", salt: &SALT, ciphertext: &message.ciphertext }
+    Sealed {
+        associated_data: b"",
+        salt: &SALT,
+        ciphertext: &message.ciphertext,
+    }
 }
 
 /// The initiator, having sent one message, and the responder, having opened it.
@@ -51,7 +58,13 @@ fn pair() -> (Side, Side) {
     let first = initiator.send();
     let (_, ratchet) = Ratchet::respond(&secret, &prekey, &first.header, &sealed(&first), 0)
         .expect("the first message opens");
-    (initiator, Side { ratchet, rng: ChaCha20Rng::seed_from_u64(2) })
+    (
+        initiator,
+        Side {
+            ratchet,
+            rng: ChaCha20Rng::seed_from_u64(2),
+        },
+    )
 }
 
 fn turn(one: &mut Side, other: &mut Side) {
@@ -123,7 +136,9 @@ fn d9_taking_one_key_of_two_thousand_copies_one_block() {
     // A message in its order copies none, and neither does sealing.
     let (_, next) = {
         let message = one.send();
-        before.open(&message.header, &sealed(&message), 0).expect("it opens")
+        before
+            .open(&message.header, &sealed(&message), 0)
+            .expect("it opens")
     };
     assert_eq!(next.receiving.blocks_not_shared_with(&before.receiving), 0);
 }

@@ -1,5 +1,6 @@
 //! All sessions with one device: one that sends, and an archive that receives.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rand_core::CryptoRng;
@@ -46,7 +47,6 @@ pub(crate) struct SeenBaseKey {
 }
 
 /// A message that was opened.
-#[derive(Debug)]
 pub struct Opened {
     /// What was sealed.
     pub plaintext: Zeroizing<Vec<u8>>,
@@ -57,6 +57,16 @@ pub struct Opened {
     pub used_one_time: Option<u32>,
     /// Whether the other side began a new session with this message.
     pub began: bool,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened")
+            .field("next", &self.next)
+            .field("used_one_time", &self.used_one_time)
+            .field("began", &self.began)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a session cannot begin.
@@ -103,10 +113,11 @@ pub enum OpenError {
     /// The prekey that it names is used up, too old, or never was.
     #[error("the envelope names a prekey that this device does not hold any more")]
     UnknownPrekey,
-    /// No session with that device fits: it was lost here, or the envelope was changed.
+    /// No session with that device is in a state in which it could be the envelope's.
     #[error("no session with this device fits the envelope")]
     NoSession,
-    /// It, or the place where it stands, was changed on its way.
+    /// It, or the place where it stands, was changed on its way; or it belongs to a
+    /// session that was lost here.
     #[error("the envelope does not authenticate")]
     BadCiphertext,
     /// More messages are missing before it than the limit allows.
@@ -197,7 +208,10 @@ impl DeviceSessions {
         if peer.device == own_address.device || peer.key == own_address.key {
             return Err(BeginError::OwnDevice);
         }
-        let ends = Ends { own: own_address, peer };
+        let ends = Ends {
+            own: own_address,
+            peer,
+        };
         let session = Session::initiate(rng, own, ends, bundle, now_ms)
             .map_err(|_| BeginError::SmallOrder)?;
         Ok(self.with_new_active(session))
@@ -223,7 +237,13 @@ impl DeviceSessions {
             RatchetError::NotContributory => SealError::SmallOrder,
             _ => SealError::CounterExhausted,
         })?;
-        Ok((envelope, Self { active: Some(Arc::new(session)), ..self.clone() }))
+        Ok((
+            envelope,
+            Self {
+                active: Some(Arc::new(session)),
+                ..self.clone()
+            },
+        ))
     }
 
     /// Opens an envelope that the server says is from `peer`.
@@ -244,7 +264,10 @@ impl DeviceSessions {
         now_ms: u64,
     ) -> Result<Opened, OpenError> {
         let envelope = Envelope::read(envelope)?;
-        let ends = Ends { own: own_address, peer };
+        let ends = Ends {
+            own: own_address,
+            peer,
+        };
         match &envelope.first {
             None => self.open_later(ends, &envelope, now_ms),
             Some(first) => {
@@ -276,14 +299,12 @@ impl DeviceSessions {
         for place in self.places() {
             match self.open_in(place, ends, envelope, now_ms) {
                 Ok(opened) => return Ok(opened),
-                Err(
-                    error @ (OpenError::TooFarAhead
-                    | OpenError::WrongIdentity
-                    | OpenError::SmallOrder
-                    | OpenError::CounterExhausted),
-                ) => reason = error,
-                // Not this one.
-                Err(_) => {}
+                // Not this one, and no answer of ours is out there that it could reply to.
+                Err(OpenError::NoSession) => {}
+                // Perhaps this one: what says more than that it does not authenticate
+                // is not covered up by another session's guess.
+                Err(OpenError::BadCiphertext) if reason != OpenError::NoSession => {}
+                Err(error) => reason = error,
             }
         }
         Err(reason)
@@ -302,7 +323,9 @@ impl DeviceSessions {
         if self.base_keys.iter().any(|seen| seen.base == first.base) {
             return Err(OpenError::BaseKeyReused);
         }
-        let signed = prekeys.signed(first.signed_id).ok_or(OpenError::UnknownPrekey)?;
+        let signed = prekeys
+            .signed(first.signed_id)
+            .ok_or(OpenError::UnknownPrekey)?;
         let one_time = match first.one_time_id {
             None => None,
             Some(id) => Some(prekeys.one_time(id).ok_or(OpenError::UnknownPrekey)?),
@@ -312,11 +335,13 @@ impl DeviceSessions {
             None => self.base_keys_with(first, prekeys)?,
         };
         let named = NamedPrekeys { signed, one_time };
-        let (plaintext, session) =
-            Session::respond(own, ends, named, first, envelope, now_ms)?;
+        let (plaintext, session) = Session::respond(own, ends, named, first, envelope, now_ms)?;
         Ok(Opened {
             plaintext,
-            next: Self { base_keys, ..self.with_new_active(session) },
+            next: Self {
+                base_keys,
+                ..self.with_new_active(session)
+            },
             used_one_time: first.one_time_id,
             began: true,
         })
@@ -339,7 +364,10 @@ impl DeviceSessions {
         if seen.len() >= BASE_KEYS_MAX {
             return Err(OpenError::TooManyBeginnings);
         }
-        seen.push(SeenBaseKey { base: first.base, signed_id: first.signed_id });
+        seen.push(SeenBaseKey {
+            base: first.base,
+            signed_id: first.signed_id,
+        });
         Ok(Arc::new(seen))
     }
 
@@ -357,14 +385,22 @@ impl DeviceSessions {
         }
         let (plaintext, session) = session.open(envelope, now_ms)?;
         let next = match place {
-            Place::Active => Self { active: Some(Arc::new(session)), ..self.clone() },
+            Place::Active => Self {
+                active: Some(Arc::new(session)),
+                ..self.clone()
+            },
             Place::Archived(at) => {
                 let mut without = self.clone();
                 without.archived.remove(at);
                 without.with_new_active(session)
             }
         };
-        Ok(Opened { plaintext, next, used_one_time: None, began: false })
+        Ok(Opened {
+            plaintext,
+            next,
+            used_one_time: None,
+            began: false,
+        })
     }
 
     fn with_new_active(&self, session: Session) -> Self {
@@ -384,7 +420,9 @@ impl DeviceSessions {
 
     fn places(&self) -> impl Iterator<Item = Place> + use<> {
         let active = self.active.as_ref().map(|_| Place::Active);
-        active.into_iter().chain((0..self.archived.len()).map(Place::Archived))
+        active
+            .into_iter()
+            .chain((0..self.archived.len()).map(Place::Archived))
     }
 
     fn at(&self, place: Place) -> Option<&Session> {
@@ -395,7 +433,8 @@ impl DeviceSessions {
     }
 
     fn place_of(&self, wanted: impl Fn(&Session) -> bool) -> Option<Place> {
-        self.places().find(|place| self.at(*place).is_some_and(&wanted))
+        self.places()
+            .find(|place| self.at(*place).is_some_and(&wanted))
     }
 }
 

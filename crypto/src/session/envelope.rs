@@ -79,7 +79,13 @@ impl<'a> Envelope<'a> {
         if ciphertext.len() < 16 {
             return Err(OpenError::Malformed);
         }
-        Ok(Self { first, header, salt, header_bytes, ciphertext })
+        Ok(Self {
+            first,
+            header,
+            salt,
+            header_bytes,
+            ciphertext,
+        })
     }
 }
 

@@ -27,7 +27,11 @@ impl DeviceSessions {
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // A vector that grows leaves copies of keys behind; this one rarely does.
-        let room = self.archived.len().saturating_add(2).saturating_mul(ROOM_PER_SESSION);
+        let room = self
+            .archived
+            .len()
+            .saturating_add(2)
+            .saturating_mul(ROOM_PER_SESSION);
         let mut out = Zeroizing::new(Vec::with_capacity(room));
         out.push(VERSION);
         match &self.active {
@@ -68,10 +72,17 @@ impl DeviceSessions {
         })?;
         let base_keys = read_list(&mut reader, BASE_KEYS_MAX, |reader| {
             let base = PrekeyPublic::try_from(reader.array::<32>()?).map_err(|_| Malformed)?;
-            Ok(SeenBaseKey { base, signed_id: reader.u32()? })
+            Ok(SeenBaseKey {
+                base,
+                signed_id: reader.u32()?,
+            })
         })?;
         reader.end()?;
-        Ok(Self { active, archived, base_keys: Arc::new(base_keys) })
+        Ok(Self {
+            active,
+            archived,
+            base_keys: Arc::new(base_keys),
+        })
     }
 }
 

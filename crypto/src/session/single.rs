@@ -132,7 +132,8 @@ impl Session {
     ) -> Result<(Zeroizing<Vec<u8>>, Self), RatchetError> {
         let bytes = joined(&self.associated_data, envelope.header_bytes);
         let (plaintext, ratchet) =
-            self.ratchet.open(&envelope.header, &sealed(&bytes, envelope), now_ms)?;
+            self.ratchet
+                .open(&envelope.header, &sealed(&bytes, envelope), now_ms)?;
         // They hold the session: nothing has to be said in front of messages any more.
         Ok((plaintext, self.after(None, ratchet)))
     }
@@ -203,7 +204,14 @@ impl Session {
             Presence::Present => Some(FirstHeader::read(reader)?),
         };
         let ratchet = Ratchet::read(reader)?;
-        Ok(Self { role, base, associated_data, began_ms, unanswered, ratchet })
+        Ok(Self {
+            role,
+            base,
+            associated_data,
+            began_ms,
+            unanswered,
+            ratchet,
+        })
     }
 }
 
@@ -212,5 +220,9 @@ fn joined(associated_data: &AssociatedData, header: &[u8]) -> Vec<u8> {
 }
 
 fn sealed<'a>(associated_data: &'a [u8], envelope: &'a Envelope<'a>) -> Sealed<'a> {
-    Sealed { associated_data, salt: &envelope.salt, ciphertext: envelope.ciphertext }
+    Sealed {
+        associated_data,
+        salt: &envelope.salt,
+        ciphertext: envelope.ciphertext,
+    }
 }

@@ -11,15 +11,15 @@ use crate::world::{Pool, rng, talking};
 fn c5_secret_keys_show_their_public_halves_only() {
     insta::assert_snapshot!(
         format!("{:?}", AccountSecret::from_bytes([7; 32])),
-        @"AccountSecret { public: AccountKey(ea4a6c63…), .. }"
+        @"AccountSecret { public: AccountKey(ea4a6c…), .. }"
     );
     insta::assert_snapshot!(
         format!("{:?}", DeviceSecret::from_bytes([7; 32])),
-        @"DeviceSecret { public: DeviceKey(ea4a6c63…), .. }"
+        @"DeviceSecret { public: DeviceKey(ea4a6c…), .. }"
     );
     insta::assert_snapshot!(
         format!("{:?}", PrekeySecret::from_bytes([7; 32])),
-        @""
+        @"PrekeySecret { public: PrekeyPublic(13be4f…), .. }"
     );
 }
 
@@ -57,13 +57,28 @@ fn c5_an_opened_message_shows_no_plaintext() {
     let opened = bob.peek(&alice, &envelope).expect("it opens");
     let shown = format!("{opened:?}");
     assert!(!shown.contains("canary"));
-    assert!(!shown.contains(&format!("{:?}", b"canary").replace(['[', ']'], "")), "{shown}");
+    assert!(
+        !shown.contains(&format!("{:?}", b"canary").replace(['[', ']'], "")),
+        "{shown}"
+    );
 }
 
 #[test]
 fn c5_secret_keys_are_compared_by_value() {
-    assert_eq!(DeviceSecret::from_bytes([7; 32]), DeviceSecret::from_bytes([7; 32]));
-    assert_ne!(DeviceSecret::from_bytes([7; 32]), DeviceSecret::from_bytes([8; 32]));
-    assert_ne!(PrekeySecret::from_bytes([7; 32]), PrekeySecret::from_bytes([8; 32]));
-    assert_ne!(AccountSecret::from_bytes([7; 32]), AccountSecret::from_bytes([8; 32]));
+    assert_eq!(
+        DeviceSecret::from_bytes([7; 32]),
+        DeviceSecret::from_bytes([7; 32])
+    );
+    assert_ne!(
+        DeviceSecret::from_bytes([7; 32]),
+        DeviceSecret::from_bytes([8; 32])
+    );
+    assert_ne!(
+        PrekeySecret::from_bytes([7; 32]),
+        PrekeySecret::from_bytes([8; 32])
+    );
+    assert_ne!(
+        AccountSecret::from_bytes([7; 32]),
+        AccountSecret::from_bytes([8; 32])
+    );
 }

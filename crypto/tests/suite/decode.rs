@@ -117,7 +117,10 @@ fn c7_an_envelope_longer_than_the_limit_is_refused() {
     let (mut alice, bob) = talking();
     let mut envelope = alice.seal(&bob, b"hi");
     envelope.resize(chat_crypto::limits::ENVELOPE_MAX_BYTES + 1, 0);
-    assert_eq!(bob.peek(&alice, &envelope).err(), Some(chat_crypto::OpenError::Malformed));
+    assert_eq!(
+        bob.peek(&alice, &envelope).err(),
+        Some(chat_crypto::OpenError::Malformed)
+    );
 }
 
 #[test]
@@ -125,7 +128,10 @@ fn c7_an_unknown_version_is_named() {
     let (mut alice, bob) = talking();
     let mut envelope = alice.seal(&bob, b"hi");
     envelope[0] = 9;
-    assert_eq!(bob.peek(&alice, &envelope).err(), Some(chat_crypto::OpenError::Version(9)));
+    assert_eq!(
+        bob.peek(&alice, &envelope).err(),
+        Some(chat_crypto::OpenError::Version(9))
+    );
     let mut record = bob.with(&alice).to_bytes();
     record[0] = 9;
     assert_eq!(

@@ -118,7 +118,8 @@ impl World {
     }
 
     fn send(&mut self, side: Side) {
-        if !self.pair(side).0.with(self.pair_ref(side)).can_send() {
+        let (own, peer) = self.pair(side);
+        if !own.with(peer).can_send() {
             self.begin(side, Pool::Filled);
         }
         self.sent += 1;
@@ -130,19 +131,19 @@ impl World {
         let envelope = own.seal(peer, &plaintext);
         let header = envelope.len() - plaintext.len() - 16;
         // Ratchet key, counters and random bytes fix the cipher's key and nonce.
-        assert!(self.sealed.insert(envelope[..header].to_vec()), "sealed twice under one key");
+        assert!(
+            self.sealed.insert(envelope[..header].to_vec()),
+            "sealed twice under one key"
+        );
         let to = match side {
             Side::Alice => Side::Bob,
             Side::Bob => Side::Alice,
         };
-        self.flying.push(Message { to, envelope, plaintext });
-    }
-
-    fn pair_ref(&self, own: Side) -> &Device {
-        match own {
-            Side::Alice => &self.bob,
-            Side::Bob => &self.alice,
-        }
+        self.flying.push(Message {
+            to,
+            envelope,
+            plaintext,
+        });
     }
 
     fn arrive(&mut self, message: Message) {
@@ -174,7 +175,7 @@ impl World {
             .is_some_and(|at| chains.len() - at > CHAINS_KEPT)
     }
 
-    fn repeat(&mut self, which: &Index) {
+    fn repeat(&mut self, which: Index) {
         if self.delivered.is_empty() {
             return;
         }
@@ -184,10 +185,13 @@ impl World {
         let opened = own.peek(peer, &envelope).map(|_| ());
         let forgotten = self.may_be_forgotten(to, &ratchet_key(&envelope));
         assert!(opened.is_err(), "a message was opened twice");
-        assert!(opened == Err(OpenError::Duplicate) || forgotten, "{opened:?} for a duplicate");
+        assert!(
+            opened == Err(OpenError::Duplicate) || forgotten,
+            "{opened:?} for a duplicate"
+        );
     }
 
-    fn forge(&mut self, which: &Index, at: &Index) {
+    fn forge(&mut self, which: Index, at: Index) {
         if self.flying.is_empty() {
             return;
         }
@@ -196,7 +200,10 @@ impl World {
         let at = at.index(envelope.len());
         envelope[at] ^= 1;
         let (own, peer) = self.pair(to);
-        assert!(own.open(peer, &envelope).is_err(), "a changed message was opened");
+        assert!(
+            own.open(peer, &envelope).is_err(),
+            "a changed message was opened"
+        );
     }
 
     fn step(&mut self, step: &Step) {
@@ -221,15 +228,18 @@ impl World {
             Step::DropAll(side) => {
                 self.take_flying(*side);
             }
-            Step::Repeat(which) => self.repeat(which),
-            Step::Forge(which, at) => self.forge(which, at),
+            Step::Repeat(which) => self.repeat(*which),
+            Step::Forge(which, at) => self.forge(*which, *at),
             Step::Begin(side, Dryness(dry)) => {
                 self.begin(*side, if *dry { Pool::Dry } else { Pool::Filled });
             }
             Step::Restart(side) => {
                 let (own, peer) = self.pair(*side);
                 let stored = own.with(peer).to_bytes();
-                own.store(peer, DeviceSessions::from_bytes(&stored).expect("as stored"));
+                own.store(
+                    peer,
+                    DeviceSessions::from_bytes(&stored).expect("as stored"),
+                );
             }
         }
     }

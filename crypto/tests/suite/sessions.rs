@@ -24,7 +24,10 @@ fn s1_eight_sessions_are_archived_beside_the_active_one() {
     }
     let before = bob.clone();
     for late in &flying[1..] {
-        assert_eq!(before.clone().open(&alice, late).as_deref(), Ok(&b"late"[..]));
+        assert_eq!(
+            before.clone().open(&alice, late).as_deref(),
+            Ok(&b"late"[..])
+        );
     }
     // The oldest one is gone; its one-time key is, too.
     assert_eq!(bob.open(&alice, &flying[0]), Err(OpenError::UnknownPrekey));
@@ -62,7 +65,11 @@ pub fn assert_one_session(alice: &mut Device, bob: &mut Device) {
         // Nothing moved between active and archive: only the active session changed,
         // and it is the first in the record.
         let after = alice.with(bob).to_bytes();
-        assert_eq!(before[2..35], after[2..35], "the active session is another one");
+        assert_eq!(
+            before[2..35],
+            after[2..35],
+            "the active session is another one"
+        );
     }
 }
 
@@ -83,7 +90,10 @@ fn s5_nothing_is_sealed_without_an_active_session() {
     let sessions = DeviceSessions::empty();
     assert!(!sessions.can_send());
     let mut rng = crate::world::rng(1);
-    assert_eq!(sessions.seal(&mut rng, b"hi").err(), Some(SealError::NoSession));
+    assert_eq!(
+        sessions.seal(&mut rng, b"hi").err(),
+        Some(SealError::NoSession)
+    );
 }
 
 #[test]

@@ -70,7 +70,9 @@ impl Device {
         let mut prekeys = Prekeys::default();
         prekeys.signed.insert(1, PrekeySecret::generate(&mut rng));
         for id in 100..200 {
-            prekeys.one_time.insert(id, PrekeySecret::generate(&mut rng));
+            prekeys
+                .one_time
+                .insert(id, PrekeySecret::generate(&mut rng));
         }
         Self {
             secret,
@@ -85,7 +87,11 @@ impl Device {
 
     /// The next bundle, as a server would hand it out.
     pub fn bundle(&mut self, pool: Pool) -> PrekeyBundle {
-        let (id, secret) = self.prekeys.signed.last_key_value().expect("one is published");
+        let (id, secret) = self
+            .prekeys
+            .signed
+            .last_key_value()
+            .expect("one is published");
         let signed = sign_prekey(self.address.device, &self.secret, *id, secret);
         let one_time: Option<(u32, PrekeyPublic)> = match pool {
             Pool::Dry => None,
@@ -106,7 +112,10 @@ impl Device {
 
     /// The sessions with another device.
     pub fn with(&self, peer: &Self) -> DeviceSessions {
-        self.sessions.get(&peer.address.device).cloned().unwrap_or_default()
+        self.sessions
+            .get(&peer.address.device)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Stores the sessions with another device.
@@ -136,8 +145,10 @@ impl Device {
 
     /// Seals, and stores the next state.
     pub fn seal(&mut self, peer: &Self, plaintext: &[u8]) -> Vec<u8> {
-        let (envelope, next) =
-            self.with(peer).seal(&mut self.rng, plaintext).expect("there is a session");
+        let (envelope, next) = self
+            .with(peer)
+            .seal(&mut self.rng, plaintext)
+            .expect("there is a session");
         self.store(peer, next);
         envelope
     }
@@ -159,7 +170,10 @@ impl Device {
         let opened = self.peek(peer, envelope)?;
         self.store(peer, opened.next);
         if let Some(id) = opened.used_one_time {
-            self.prekeys.one_time.remove(&id).expect("it was there a moment ago");
+            self.prekeys
+                .one_time
+                .remove(&id)
+                .expect("it was there a moment ago");
         }
         Ok(opened.plaintext.to_vec())
     }

@@ -22,7 +22,12 @@ fn x25519_agrees_with_wycheproof() {
             continue;
         };
         let shared = StaticSecret::from(private).diffie_hellman(&PublicKey::from(public));
-        assert_eq!(shared.as_bytes()[..], test.shared_secret[..], "test {}", test.tc_id);
+        assert_eq!(
+            shared.as_bytes()[..],
+            test.shared_secret[..],
+            "test {}",
+            test.tc_id
+        );
         count += 1;
     }
     assert!(count > 500, "{count} tests");
@@ -39,7 +44,12 @@ fn ed25519_agrees_with_wycheproof() {
         for test in group.tests {
             let holds = Signature::from_slice(&test.sig)
                 .is_ok_and(|signature| key.verify_strict(&test.msg, &signature).is_ok());
-            assert_eq!(holds, test.result == TestResult::Valid, "test {}", test.tc_id);
+            assert_eq!(
+                holds,
+                test.result == TestResult::Valid,
+                "test {}",
+                test.tc_id
+            );
             count += 1;
         }
     }
@@ -53,8 +63,14 @@ fn hkdf_agrees_with_wycheproof() {
     let mut count = 0;
     for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
         let mut out = vec![0; test.size];
-        let expanded = Hkdf::<Sha256>::new(Some(&test.salt), &test.ikm).expand(&test.info, &mut out);
-        assert_eq!(expanded.is_ok(), test.result == TestResult::Valid, "test {}", test.tc_id);
+        let expanded =
+            Hkdf::<Sha256>::new(Some(&test.salt), &test.ikm).expand(&test.info, &mut out);
+        assert_eq!(
+            expanded.is_ok(),
+            test.result == TestResult::Valid,
+            "test {}",
+            test.tc_id
+        );
         if expanded.is_ok() {
             assert_eq!(out, test.okm[..], "test {}", test.tc_id);
         }
@@ -76,7 +92,12 @@ fn hmac_agrees_with_wycheproof() {
             // Wycheproof cuts some tags short; this project never does (C8).
             let tag = mac.finalize().into_bytes();
             let holds = tag[..test.tag.len()] == test.tag[..];
-            assert_eq!(holds, test.result == TestResult::Valid, "test {}", test.tc_id);
+            assert_eq!(
+                holds,
+                test.result == TestResult::Valid,
+                "test {}",
+                test.tc_id
+            );
             count += 1;
         }
     }
@@ -96,13 +117,29 @@ fn chacha20_poly1305_agrees_with_wycheproof() {
         };
         let cipher = ChaCha20Poly1305::new_from_slice(&test.key).expect("a key of 32 bytes");
         let sealed = [&test.ct[..], &test.tag[..]].concat();
-        let opened = cipher
-            .decrypt(&Nonce::from(nonce), Payload { msg: &sealed, aad: &test.aad });
-        assert_eq!(opened.is_ok(), test.result == TestResult::Valid, "test {}", test.tc_id);
+        let opened = cipher.decrypt(
+            &Nonce::from(nonce),
+            Payload {
+                msg: &sealed,
+                aad: &test.aad,
+            },
+        );
+        assert_eq!(
+            opened.is_ok(),
+            test.result == TestResult::Valid,
+            "test {}",
+            test.tc_id
+        );
         if let Ok(opened) = opened {
             assert_eq!(opened, test.pt[..], "test {}", test.tc_id);
             let again = cipher
-                .encrypt(&Nonce::from(nonce), Payload { msg: &test.pt, aad: &test.aad })
+                .encrypt(
+                    &Nonce::from(nonce),
+                    Payload {
+                        msg: &test.pt,
+                        aad: &test.aad,
+                    },
+                )
                 .expect("short enough");
             assert_eq!(again, sealed, "test {}", test.tc_id);
         }
@@ -115,8 +152,8 @@ fn chacha20_poly1305_agrees_with_wycheproof() {
 fn x25519_gives_what_rfc_7748_says() {
     // Section 6.1.
     let bytes = |text: &str| <[u8; 32]>::try_from(hex::decode(text).expect("hex")).expect("32");
-    let alice = bytes("77076d0a7318a57d3c16c17251b26645df1f2faa8d2d8a6e1a4c6dc8a35c2a4d")
-        .map(|byte| byte);
+    let alice =
+        bytes("77076d0a7318a57d3c16c17251b26645df1f2faa8d2d8a6e1a4c6dc8a35c2a4d").map(|byte| byte);
     let alice_public = PublicKey::from(&StaticSecret::from(alice)).to_bytes();
     let bob = bytes("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
     let bob_public = PublicKey::from(&StaticSecret::from(bob)).to_bytes();
@@ -135,7 +172,9 @@ fn hkdf_gives_what_rfc_5869_says() {
     let salt = hex::decode("000102030405060708090a0b0c").expect("hex");
     let info = hex::decode("f0f1f2f3f4f5f6f7f8f9").expect("hex");
     let mut out = [0; 42];
-    Hkdf::<Sha256>::new(Some(&salt), &[0x0b; 22]).expand(&info, &mut out).expect("short enough");
+    Hkdf::<Sha256>::new(Some(&salt), &[0x0b; 22])
+        .expand(&info, &mut out)
+        .expect("short enough");
     assert_eq!(
         hex::encode(out),
         "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"

@@ -20,9 +20,13 @@ fn c2_a_signed_prekey_of_small_order_begins_nothing() {
         let public = PrekeyPublic::try_from(coordinate).expect("a canonical coordinate");
         let bytes = chat_verify::prekey::signed_prekey_bytes(bob.address.device, 1, &public);
         let signature = bob.secret.sign(chat_verify::label::SIGNED_PREKEY, &bytes);
-        let signed = chat_verify::SignedPrekey { id: 1, public, signature };
-        let bundle =
-            PrekeyBundle::verify(bob.address.device, bob.address.key, signed, None).expect("signed");
+        let signed = chat_verify::SignedPrekey {
+            id: 1,
+            public,
+            signature,
+        };
+        let bundle = PrekeyBundle::verify(bob.address.device, bob.address.key, signed, None)
+            .expect("signed");
         assert_eq!(alice.try_begin(&bob, &bundle), Err(BeginError::SmallOrder));
     }
 }
@@ -33,9 +37,13 @@ fn c2_a_one_time_prekey_of_small_order_begins_nothing() {
     let signed = sign_prekey(bob.address.device, &bob.secret, 1, &bob.prekeys.signed[&1]);
     // One-time prekeys are not signed: the server can put anything here.
     let zero = PrekeyPublic::try_from([0; 32]).expect("a canonical coordinate");
-    let bundle =
-        PrekeyBundle::verify(bob.address.device, bob.address.key, signed, Some((100, zero)))
-            .expect("signed");
+    let bundle = PrekeyBundle::verify(
+        bob.address.device,
+        bob.address.key,
+        signed,
+        Some((100, zero)),
+    )
+    .expect("signed");
     assert_eq!(alice.try_begin(&bob, &bundle), Err(BeginError::SmallOrder));
 }
 
@@ -44,7 +52,10 @@ fn c2_an_ephemeral_key_of_small_order_is_refused() {
     let (mut alice, bob) = alice_and_bob();
     let mut envelope = alice.seal(&bob, b"hi");
     envelope[BASE..BASE + 32].fill(0);
-    assert_eq!(bob.peek(&alice, &envelope).err(), Some(OpenError::SmallOrder));
+    assert_eq!(
+        bob.peek(&alice, &envelope).err(),
+        Some(OpenError::SmallOrder)
+    );
 }
 
 #[test]
@@ -52,7 +63,10 @@ fn c2_a_first_ratchet_key_of_small_order_is_refused() {
     let (mut alice, bob) = alice_and_bob();
     let mut envelope = alice.seal(&bob, b"hi");
     envelope[RATCHET_KEY..RATCHET_KEY + 32].fill(0);
-    assert_eq!(bob.peek(&alice, &envelope).err(), Some(OpenError::SmallOrder));
+    assert_eq!(
+        bob.peek(&alice, &envelope).err(),
+        Some(OpenError::SmallOrder)
+    );
 }
 
 #[test]
@@ -60,7 +74,10 @@ fn c3_a_second_spelling_of_an_ephemeral_key_is_refused() {
     let (mut alice, bob) = alice_and_bob();
     let mut envelope = alice.seal(&bob, b"hi");
     envelope[BASE + 31] |= 0x80;
-    assert_eq!(bob.peek(&alice, &envelope).err(), Some(OpenError::Malformed));
+    assert_eq!(
+        bob.peek(&alice, &envelope).err(),
+        Some(OpenError::Malformed)
+    );
 }
 
 #[test]
@@ -78,7 +95,10 @@ fn x2_a_prekey_that_another_key_signed_is_refused() {
 fn x2_a_bundle_of_another_device_is_refused() {
     let (mut alice, bob, mut mallory) = (Device::new(1), Device::new(2), Device::new(3));
     let bundle = mallory.bundle(Pool::Filled);
-    assert_eq!(alice.try_begin(&bob, &bundle), Err(BeginError::AnotherDevice));
+    assert_eq!(
+        alice.try_begin(&bob, &bundle),
+        Err(BeginError::AnotherDevice)
+    );
 }
 
 #[test]
@@ -87,8 +107,16 @@ fn x3_a_session_belongs_to_the_two_that_made_it() {
     let envelope = alice.seal(&bob, b"hi");
     // The same envelope, handed to Bob under another name for Alice or for himself.
     let others = [
-        (Device::new(9).address.account, alice.address.device, bob.address),
-        (alice.address.account, Device::new(9).address.device, bob.address),
+        (
+            Device::new(9).address.account,
+            alice.address.device,
+            bob.address,
+        ),
+        (
+            alice.address.account,
+            Device::new(9).address.device,
+            bob.address,
+        ),
     ];
     for (account, device, own) in others {
         let mut renamed = alice.clone();
@@ -96,14 +124,23 @@ fn x3_a_session_belongs_to_the_two_that_made_it() {
         renamed.address.device = device;
         let mut reader = bob.clone();
         reader.address = own;
-        assert_eq!(reader.peek(&renamed, &envelope).err(), Some(OpenError::BadCiphertext));
+        assert_eq!(
+            reader.peek(&renamed, &envelope).err(),
+            Some(OpenError::BadCiphertext)
+        );
     }
     let mut reader = bob.clone();
     reader.address.account = Device::new(9).address.account;
-    assert_eq!(reader.peek(&alice, &envelope).err(), Some(OpenError::BadCiphertext));
+    assert_eq!(
+        reader.peek(&alice, &envelope).err(),
+        Some(OpenError::BadCiphertext)
+    );
     let mut reader = bob.clone();
     reader.address.device = Device::new(9).address.device;
-    assert_eq!(reader.peek(&alice, &envelope).err(), Some(OpenError::BadCiphertext));
+    assert_eq!(
+        reader.peek(&alice, &envelope).err(),
+        Some(OpenError::BadCiphertext)
+    );
     assert!(bob.peek(&alice, &envelope).is_ok());
 }
 
@@ -149,10 +186,15 @@ fn x5_a_bundle_without_one_time_key_begins_and_says_so() {
 fn x6_a_replaced_signed_prekey_opens_while_it_is_kept() {
     let (mut alice, mut bob) = alice_and_bob();
     let envelope = alice.seal(&bob, b"hi");
-    bob.prekeys.signed.insert(2, PrekeySecret::from_bytes([8; 32]));
+    bob.prekeys
+        .signed
+        .insert(2, PrekeySecret::from_bytes([8; 32]));
     assert!(bob.peek(&alice, &envelope).is_ok());
     bob.prekeys.signed.remove(&1);
-    assert_eq!(bob.peek(&alice, &envelope).err(), Some(OpenError::UnknownPrekey));
+    assert_eq!(
+        bob.peek(&alice, &envelope).err(),
+        Some(OpenError::UnknownPrekey)
+    );
 }
 
 #[test]
@@ -170,7 +212,10 @@ fn x7_a_beginning_without_one_time_key_cannot_be_repeated() {
     assert_eq!(bob.open(&alice, &first), Err(OpenError::BaseKeyReused));
     // The memory survives being stored, and ends with the signed prekey.
     let stored = bob.with(&alice).to_bytes();
-    bob.store(&alice, chat_crypto::DeviceSessions::from_bytes(&stored).expect("as stored"));
+    bob.store(
+        &alice,
+        chat_crypto::DeviceSessions::from_bytes(&stored).expect("as stored"),
+    );
     assert_eq!(bob.open(&alice, &first), Err(OpenError::BaseKeyReused));
     bob.prekeys.signed.clear();
     assert!(bob.open(&alice, &first).is_err());
@@ -197,13 +242,18 @@ fn x7_more_beginnings_than_are_remembered_are_refused() {
     }
     alice.begin(&mut bob, Pool::Dry);
     let envelope = alice.seal(&bob, b"hi");
-    assert_eq!(bob.open(&alice, &envelope), Err(OpenError::TooManyBeginnings));
+    assert_eq!(
+        bob.open(&alice, &envelope),
+        Err(OpenError::TooManyBeginnings)
+    );
     // With a one-time key there is nothing to remember.
     alice.begin(&mut bob, Pool::Filled);
     let envelope = alice.seal(&bob, b"hi");
     assert!(bob.open(&alice, &envelope).is_ok());
     // A new signed prekey makes room.
-    bob.prekeys.signed.insert(2, PrekeySecret::from_bytes([8; 32]));
+    bob.prekeys
+        .signed
+        .insert(2, PrekeySecret::from_bytes([8; 32]));
     bob.prekeys.signed.remove(&1);
     alice.begin(&mut bob, Pool::Dry);
     let envelope = alice.seal(&bob, b"hi");
@@ -218,7 +268,9 @@ fn x8_a_repeated_first_message_promotes_its_session() {
     assert!(bob.open(&alice, &one).is_ok());
     // Bob begins one of his own, which puts Alice's into the archive.
     bob.begin(&mut alice, Pool::Filled);
-    let opened = bob.peek(&alice, &two).expect("it opens in the session that it began");
+    let opened = bob
+        .peek(&alice, &two)
+        .expect("it opens in the session that it began");
     assert!(!opened.began);
     assert_eq!(opened.used_one_time, None);
     bob.store(&alice, opened.next);
@@ -240,9 +292,15 @@ fn x9_the_header_rides_until_the_first_reply() {
     assert_eq!(bob.open(&alice, &flying[2]), Ok(vec![2]));
     assert_eq!(bob.open(&alice, &flying[0]), Ok(vec![0]));
     let reply = bob.seal(&alice, b"reply");
-    assert_eq!(envelope_kind(&alice.seal(&bob, b"still")), Ok(EnvelopeKind::First));
+    assert_eq!(
+        envelope_kind(&alice.seal(&bob, b"still")),
+        Ok(EnvelopeKind::First)
+    );
     assert!(alice.open(&bob, &reply).is_ok());
-    assert_eq!(envelope_kind(&alice.seal(&bob, b"now")), Ok(EnvelopeKind::Later));
+    assert_eq!(
+        envelope_kind(&alice.seal(&bob, b"now")),
+        Ok(EnvelopeKind::Later)
+    );
     assert_eq!(bob.open(&alice, &flying[1]), Ok(vec![1]));
 }
 
@@ -251,7 +309,10 @@ fn x9_a_first_message_names_a_prekey_that_is_not_there() {
     let (mut alice, bob) = alice_and_bob();
     let mut envelope = alice.seal(&bob, b"hi");
     envelope[SIGNED_ID] ^= 1;
-    assert_eq!(bob.peek(&alice, &envelope).err(), Some(OpenError::UnknownPrekey));
+    assert_eq!(
+        bob.peek(&alice, &envelope).err(),
+        Some(OpenError::UnknownPrekey)
+    );
 }
 
 fn one() -> [u8; 32] {

@@ -68,7 +68,7 @@ pub enum DeviceListError {
     /// The account key changed: another identity under the same id.
     #[error("the account's key is not the one that was pinned")]
     AccountKey,
-    /// A device keeps its key for life: sessions and safety hang on it.
+    /// A device keeps its key for life; with another key it is another device.
     #[error("a device of the entry has another key than before")]
     DeviceKey,
     /// Not the entry that follows: the list was cut, forked or set back.
@@ -207,10 +207,10 @@ impl DeviceList {
             return Err(DeviceListError::Chain);
         }
         // Somebody with one device's key must not take over another one's name.
-        let renamed = entry
-            .devices
-            .iter()
-            .any(|device| self.device_key(device.id).is_some_and(|key| *key != device.key));
+        let renamed = entry.devices.iter().any(|device| {
+            self.device_key(device.id)
+                .is_some_and(|key| *key != device.key)
+        });
         if renamed {
             return Err(DeviceListError::DeviceKey);
         }

@@ -147,7 +147,11 @@ impl TryFrom<[u8; 32]> for PrekeyPublic {
         // byte once they are turned around.
         let mut coordinate = bytes;
         coordinate.reverse();
-        if coordinate < FIELD_PRIME { Ok(Self(bytes)) } else { Err(KeyError::NotCanonical) }
+        if coordinate < FIELD_PRIME {
+            Ok(Self(bytes))
+        } else {
+            Err(KeyError::NotCanonical)
+        }
     }
 }
 
@@ -155,7 +159,9 @@ impl TryFrom<&[u8]> for PrekeyPublic {
     type Error = KeyError;
 
     fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
-        let bytes: [u8; 32] = bytes.try_into().map_err(|_| KeyError::Length(bytes.len()))?;
+        let bytes: [u8; 32] = bytes
+            .try_into()
+            .map_err(|_| KeyError::Length(bytes.len()))?;
         Self::try_from(bytes)
     }
 }

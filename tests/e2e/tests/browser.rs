@@ -153,6 +153,8 @@ fn browser_and_command_line_talk_to_each_other() -> Result<()> {
     let alice = Device::register(&server, "alice", &server.invite(For::Owner)?.code)?;
     let invite = server.invite(For::Member)?;
     let mut bob = Scenario::start("with_cli.mjs", &["--invite", &invite.url, "--name", "bob"])?;
+    let registered = bob.next()?.context("bob registers")?;
+    ensure!(registered.contains("register"), "{registered}");
     bob.ask(&json!({ "do": "open", "name": "alice" }))?;
     bob.ask(&json!({ "do": "send", "text": "from the browser" }))?;
     alice.rows(&server, &["send", "@bob", "from the command line"])?;

@@ -45,6 +45,16 @@ export class Register {
     }
   }
 
+  writeName(name: string): void {
+    this.name = name;
+    this.nameError = null;
+  }
+
+  writePassword(password: string): void {
+    this.password = password;
+    this.passwordError = null;
+  }
+
   async submit(): Promise<void> {
     if (this.busy) return;
     const name = this.name.trim();

@@ -71,6 +71,7 @@ export const en = {
   "invite.loading": "Looking at your invite…",
   "invite.gone.title": "This invite does not work",
   "invite.gone.text": "It was used up, has expired, or the link is not complete. Ask the person who sent it for a new one.",
+  "invite.gone.go": "Paste another link",
   "invite.failed.title": "The invite could not be checked",
   "invite.again": "Try again",
   "invite.already.title": "You are already here as {name}",

@@ -29,8 +29,8 @@ impl App {
         }
         // Refused only by what the database says: what is remembered may be older
         // than what the client knows.
-        let membership = self
-            .load_membership(message.conversation)
+        // Boxed, for it is rare: every open socket would keep room for it.
+        let membership = Box::pin(self.load_membership(message.conversation))
             .await?
             .ok_or_else(conversation_not_found)?;
         membership

@@ -19,7 +19,7 @@ use crate::failure::Refusal;
 
 /// Bytes that a socket reads at once. Each open one keeps such a buffer, and most
 /// are idle: 4 KiB instead of the library's 128.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
+const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// Bytes after which frames are written without waiting for more.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 

@@ -34,8 +34,10 @@ const FRAMES_OF_ONE_READ: usize = 64;
 /// Serves one socket until it ends.
 pub(crate) async fn serve(app: Arc<App>, socket: WebSocket) {
     let mut wire = Wire(socket);
+    // Boxed: what it takes to open a connection is given back once it is open, and
+    // not kept by every idle one.
     let opened = tokio::select! {
-        opened = hello::greet(&app, &mut wire) => opened,
+        opened = Box::pin(hello::greet(&app, &mut wire)) => opened,
         () = app.lifecycle.draining.cancelled() => Err(Ended {
             close: Close::Restart,
             problem: None,

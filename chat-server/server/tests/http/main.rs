@@ -20,7 +20,6 @@ mod device;
 mod documents;
 mod drain;
 mod flow;
-mod load;
 mod messages;
 mod outage;
 mod prekeys;

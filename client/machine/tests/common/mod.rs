@@ -25,6 +25,9 @@ struct Account {
     prekeys: frame::Prekeys,
 }
 
+/// What a hostile relay does to a frame on its way to an account.
+type Lie = Box<dyn FnMut(AccountId, &mut server_frame::Frame)>;
+
 /// The relay's side of everything.
 #[derive(Default)]
 pub struct Relay {
@@ -33,7 +36,7 @@ pub struct Relay {
     log: BTreeMap<ConversationId, Vec<(frame::Deliver, Vec<frame::KeyEnvelope>)>>,
     clock: u64,
     /// Changes a frame on its way to a client: what a hostile relay would do.
-    pub tamper: Option<Box<dyn FnMut(AccountId, &mut server_frame::Frame)>>,
+    pub tamper: Option<Lie>,
 }
 
 impl Relay {
@@ -265,7 +268,6 @@ impl Relay {
 /// One device: a machine, its store, and frames on their way to it.
 pub struct Device {
     pub account: AccountId,
-    pub name: String,
     pub store: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
     pub machine: Machine,
     pub incoming: VecDeque<server_frame::Frame>,
@@ -332,7 +334,6 @@ impl World {
         let machine = open(&store);
         self.devices.push(Device {
             account,
-            name: name.to_owned(),
             store,
             machine,
             incoming: VecDeque::new(),
