@@ -142,8 +142,9 @@ pub type PayloadError = DecodeError;
 
 /// What travels in a session for each message: the key of its body, and which body.
 ///
-/// The cipher does not commit to its key; the hash does, so that no two readers can
-/// be shown two texts for one message.
+/// The hash binds the envelope to one ciphertext: a server cannot put another body
+/// under a key. It does not bind the ciphertext to one key, so a dishonest sender
+/// could still give two devices two keys for one body; franking closes that.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MessageKeyPayload {
     /// The key of the body.

@@ -13,6 +13,8 @@ pub const SEND_DEDUP_DAYS: u64 = 7;
 pub const HTTP_BODY_MAX_BYTES: usize = 64 * 1024;
 /// How long a client may take for the head of an HTTP request, in seconds.
 pub const HTTP_HEADER_TIMEOUT_SECONDS: u64 = 10;
+/// How long an HTTP request may take, with its answer, in seconds.
+pub const HTTP_REQUEST_TIMEOUT_SECONDS: u64 = 30;
 /// How long a socket may take until its Hello, in seconds.
 pub const HELLO_TIMEOUT_SECONDS: u64 = 10;
 /// How long a frame may take to leave for a slow client, in seconds.

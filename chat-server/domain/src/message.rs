@@ -274,6 +274,31 @@ mod tests {
 
     proptest::proptest! {
         #[test]
+        fn no_send_makes_the_check_panic(
+            ids: [Vec<u8>; 3],
+            kind: u32,
+            body: Vec<u8>,
+            keys: Vec<(Vec<u8>, Vec<u8>)>,
+        ) {
+            let [conversation, message_id, account] = ids;
+            let send = frame::Send {
+                conversation: conversation.into(),
+                message_id: message_id.into(),
+                kind,
+                body: body.into(),
+                keys: keys
+                    .into_iter()
+                    .map(|(device, sealed)| frame::KeyEnvelope {
+                        device: device.into(),
+                        sealed: sealed.into(),
+                    })
+                    .collect(),
+                known_lists: vec![frame::KnownDeviceList { account: account.into(), seq: 1 }],
+            };
+            let _ = NewMessage::check(send);
+        }
+
+        #[test]
         fn stored_envelopes_never_panic(bytes: Vec<u8>, device: [u8; 16]) {
             let stored = Envelopes::from_stored(bytes.into());
             let _ = stored.sealed_to(DeviceId::from_bytes(device));

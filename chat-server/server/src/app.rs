@@ -84,9 +84,14 @@ impl Lifecycle {
         self.is_migrated.store(true, Ordering::Release);
     }
 
+    /// Whether the schema is as this version needs it.
+    pub(crate) fn is_migrated(&self) -> bool {
+        self.is_migrated.load(Ordering::Acquire)
+    }
+
     /// Whether requests may come: after the start, before the end.
     pub(crate) fn is_open(&self) -> bool {
-        self.is_migrated.load(Ordering::Acquire) && !self.draining.is_cancelled()
+        self.is_migrated() && !self.draining.is_cancelled()
     }
 }
 
@@ -127,6 +132,7 @@ impl Rates {
     /// One attempt to register or to sign in.
     fn take_credentials(&self, address: IpAddr, name: &str) -> Result<(), Failure> {
         let now = Instant::now();
+        let address = network(address);
         self.by_address
             .take(address, now)
             .and_then(|()| self.by_name.take((address, name.to_owned()), now))
@@ -138,6 +144,18 @@ impl Rates {
         self.claims
             .take((requester, target), Instant::now())
             .map_err(|wait| too_often("Too many claims of this person's prekeys.", wait))
+    }
+}
+
+/// What counts as one address: of IPv6 the first half, since whoever has one
+/// address there has the other 2^64 too.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
+        }
     }
 }
 

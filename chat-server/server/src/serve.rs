@@ -176,6 +176,7 @@ impl Server {
         tracing::info!(connections = self.app.hub.open(), "draining");
         self.stop_accepting.cancel();
         self.app.lifecycle.draining.cancel();
+        self.app.hub.for_all(|connection| connection.drain());
         self.app.lifecycle.tasks.close();
         let told = async {
             // Connections that came last are spawned by this task.

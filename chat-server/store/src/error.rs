@@ -1,5 +1,7 @@
 //! What can go wrong with a database, whatever was asked of it.
 
+use sqlx::migrate::MigrateError;
+
 /// The database did not do what it was asked to: it is away, or refused.
 ///
 /// What a use case *decides* (a name is taken, an invite is used up) is an error
@@ -13,24 +15,7 @@ impl StoreError {
     /// is away, restarts, is full or too busy.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        match &self.0 {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::Protocol(_) => true,
-            // Classes 08 connection, 40 rollback, 53 resources, 57 intervention,
-            // 58 system: https://www.postgresql.org/docs/current/errcodes-appendix.html
-            // 25006: the database was demoted to a read-only standby.
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                ["08", "40", "53", "57", "58"]
-                    .iter()
-                    .any(|class| code.starts_with(class))
-                    || code == "25006"
-            }),
-            _ => false,
-        }
+        is_transient(&self.0)
     }
 
     /// The database did not answer in the time that the caller gave it. Whether it
@@ -59,5 +44,32 @@ impl StoreError {
             sqlx::Error::Database(error) => error.constraint(),
             _ => None,
         }
+    }
+}
+
+fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Protocol(_) => true,
+        // Classes 08 connection, 40 rollback, 53 resources, 57 intervention,
+        // 58 system: https://www.postgresql.org/docs/current/errcodes-appendix.html
+        // 25006: the database was demoted to a read-only standby.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "40", "53", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class))
+                || code == "25006"
+        }),
+        sqlx::Error::Migrate(error) => match &**error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                is_transient(error)
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }

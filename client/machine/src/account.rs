@@ -8,8 +8,7 @@ use chat_protocol::{AccountId, DeviceId};
 use chat_verify::{DeviceList, Signature, SignedEntry};
 
 use crate::api::{Person, Record, Table};
-use crate::machine::OpenError;
-use crate::record;
+use crate::record::{self, OpenError};
 
 /// The key of the one record that says who this device is.
 pub(crate) const KEY: &[u8] = b"account";

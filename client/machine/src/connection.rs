@@ -7,9 +7,9 @@ use chat_protocol::frame::{self, client_frame, server_frame};
 use chat_protocol::{ErrorCode, PROTOCOL_VERSION};
 
 use crate::api::{Event, Record, Table};
-use crate::machine::{Machine, OpenError};
+use crate::machine::Machine;
 use crate::message::LogEntry;
-use crate::record;
+use crate::record::{self, OpenError};
 use crate::request::Ask;
 use crate::turn::Turn;
 

@@ -9,9 +9,9 @@ use chat_protocol::{AccountId, ConversationId, ConversationKind, limits};
 use chat_verify::{Head, direct_id};
 
 use crate::api::{ConversationView, Event, Person, Record, Table, ViewKind};
-use crate::machine::{Machine, OpenError};
+use crate::machine::Machine;
 use crate::message::{LogEntry, StoredMessage};
-use crate::record;
+use crate::record::{self, OpenError};
 use crate::request::Ask;
 use crate::turn::Turn;
 

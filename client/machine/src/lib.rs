@@ -36,7 +36,8 @@ pub use api::{
     Change, Command, CommandId, ConversationView, Effect, Event, Failure, FailureCode, Input,
     LoadId, MessageRow, Order, Person, Query, Record, Reply, RowKind, RowState, Table, ViewKind,
 };
-pub use machine::{Machine, OpenError};
+pub use machine::Machine;
+pub use record::OpenError;
 pub use registration::{
     RegisterRequest, RegisterResponse, Registration, RegistrationError, SignInError, sign_in_again,
 };

@@ -14,33 +14,10 @@ use crate::conversation::Conversation;
 use crate::outbox::Outbox;
 use crate::peer::Peer;
 use crate::prekey::OwnPrekeys;
+use crate::record::OpenError;
 use crate::request::Requests;
 use crate::session::Sessions;
 use crate::turn::{Out, Turn};
-
-/// Why a store does not make a machine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// The store holds no account yet: register first.
-    #[error("this device has no account yet")]
-    NoAccount,
-    /// A record does not read back as what it must be.
-    #[error("the store of this device is damaged (table {table})")]
-    Damaged {
-        /// Where.
-        table: &'static str,
-    },
-    /// Written by a later version of the program.
-    #[error(
-        "the store of this device has format {version} (table {table}), which this version does not know"
-    )]
-    Version {
-        /// Where.
-        table: &'static str,
-        /// The format.
-        version: u8,
-    },
-}
 
 /// What an answer of the store is for.
 pub(crate) enum Loading {

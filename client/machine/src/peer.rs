@@ -7,8 +7,8 @@ use chat_verify::{DeviceKey, DeviceList, DeviceListError, Signature, SignedEntry
 
 use crate::account::{StoredEntry, verify_stored};
 use crate::api::{Event, Person, Record, Table};
-use crate::machine::{Machine, OpenError};
-use crate::record;
+use crate::machine::Machine;
+use crate::record::{self, OpenError};
 use crate::request::Ask;
 use crate::turn::Turn;
 

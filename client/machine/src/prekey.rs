@@ -10,8 +10,8 @@ use chat_crypto::{DeviceSecret, PrekeyLookup, PrekeySecret, sign_prekey};
 use chat_protocol::{DeviceId, frame, limits};
 
 use crate::api::{Record, Table};
-use crate::machine::{Machine, OpenError};
-use crate::record;
+use crate::machine::Machine;
+use crate::record::{self, OpenError};
 use crate::request::Ask;
 use crate::turn::Turn;
 

@@ -4,9 +4,32 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::{Record, Table};
-use crate::machine::OpenError;
 
 const VERSION: u8 = 1;
+
+/// Why a store does not make a machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The store holds no account yet: register first.
+    #[error("this device has no account yet")]
+    NoAccount,
+    /// A record does not read back as what it must be.
+    #[error("the store of this device is damaged (table {table})")]
+    Damaged {
+        /// Where.
+        table: &'static str,
+    },
+    /// Written by a later version of the program.
+    #[error(
+        "the store of this device has format {version} (table {table}), which this version does not know"
+    )]
+    Version {
+        /// Where.
+        table: &'static str,
+        /// The format.
+        version: u8,
+    },
+}
 
 /// Encodes a value for the store.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

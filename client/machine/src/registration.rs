@@ -12,9 +12,8 @@ use chat_verify::{Device, DeviceListEntry, SignedEntry};
 
 use crate::account::{self, NewAccount, StoredAccount};
 use crate::api::{Change, Record, Table};
-use crate::machine::OpenError;
 use crate::prekey::OwnPrekeys;
-use crate::record;
+use crate::record::{self, OpenError};
 
 /// The body of `POST /api/v1/accounts`.
 #[derive(Serialize, Deserialize)]

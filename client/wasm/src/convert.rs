@@ -38,8 +38,15 @@ pub fn number(number: f64) -> u64 {
     number as u64
 }
 
-/// A record of the page's store; `None` when it is not one.
-pub fn record_from_js(value: &JsValue) -> Option<Record> {
+/// Records of the page's store; what is not a record is left out.
+pub fn records_from_js(records: &Array) -> Vec<Record> {
+    records
+        .iter()
+        .filter_map(|record| record_from_js(&record))
+        .collect()
+}
+
+fn record_from_js(value: &JsValue) -> Option<Record> {
     let field = |name: &str| Reflect::get(value, &JsValue::from_str(name)).ok();
     let array = |name: &str| Some(field(name)?.dyn_into::<Uint8Array>().ok()?.to_vec());
     Some(Record {

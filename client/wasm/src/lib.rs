@@ -17,7 +17,7 @@ use wasm_bindgen::prelude::*;
 
 use chat_client::{Input, RegisterResponse};
 
-use convert::{change_to_js, effects_to_js, record_from_js};
+use convert::{change_to_js, effects_to_js, records_from_js};
 
 /// The random source of the browser. It does not fail where a page may run at
 /// all; a client must stop rather than go on without one.
@@ -86,6 +86,24 @@ impl Registration {
     }
 }
 
+/// What to store once `POST /api/v1/sessions` has let this device in again: an
+/// array of changes. `records` are those that a machine is opened with.
+///
+/// # Errors
+/// When the answer is about another device, or the account does not read back.
+#[wasm_bindgen(js_name = signInAgain)]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the generated glue passes arrays by value"
+)]
+pub fn sign_in_again(records: Array, response_json: &str) -> Result<Array, JsError> {
+    let response: RegisterResponse =
+        serde_json::from_str(response_json).map_err(|cause| error(&cause))?;
+    let changes = chat_client::sign_in_again(&records_from_js(&records), &response)
+        .map_err(|cause| error(&cause))?;
+    Ok(changes.iter().map(change_to_js).collect())
+}
+
 /// The machine of one device.
 #[wasm_bindgen]
 pub struct Machine(chat_client::Machine);
@@ -102,11 +120,7 @@ impl Machine {
         reason = "the generated glue passes arrays by value"
     )]
     pub fn new(records: Array) -> Result<Machine, JsError> {
-        let records: Vec<_> = records
-            .iter()
-            .filter_map(|record| record_from_js(&record))
-            .collect();
-        chat_client::Machine::open(&records)
+        chat_client::Machine::open(&records_from_js(&records))
             .map(Self)
             .map_err(|cause| error(&cause))
     }
@@ -136,13 +150,9 @@ impl Machine {
         reason = "the generated glue passes arrays by value"
     )]
     pub fn loaded(&mut self, load: f64, records: Array) -> Array {
-        let records = records
-            .iter()
-            .filter_map(|record| record_from_js(&record))
-            .collect();
         self.handle(Input::Loaded {
             load: convert::number(load),
-            records,
+            records: records_from_js(&records),
         })
     }
 

@@ -7,7 +7,21 @@
 // `READY start`), for the picture without a connection.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { check, inviteLink, openRoom, options, ready, register, row, scenario, send, serious, until, writeTo } from "./lib.mjs";
+import {
+  PASSWORD,
+  check,
+  inviteLink,
+  openRoom,
+  options,
+  ready,
+  register,
+  row,
+  scenario,
+  send,
+  serious,
+  until,
+  writeTo,
+} from "./lib.mjs";
 
 const { invite, out, first = "alice", second = "bob", hooks } = options(["invite", "out", "first", "second", "hooks"]);
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
@@ -55,7 +69,10 @@ await scenario(async ({ profile }) => {
   await page.getByRole("button", { name: "Create account" }).click();
   await state(page, "invite");
 
+  // The page keeps its session to itself; it is read as the server gives it.
+  const answered = page.waitForResponse((response) => response.url() === `${origin}/api/v1/accounts`);
   await register(page, invite, first);
+  const { token } = await (await answered).json();
   await state(page, "empty");
   const { link } = await inviteLink(page);
   await page.getByRole("button", { name: "Invite people" }).first().click();
@@ -137,4 +154,29 @@ await scenario(async ({ profile }) => {
     await row(page, "This is kept until we are back.", "sent", 40_000);
     check("what was kept is sent", true);
   }
+
+  // The session ends on the server; with the password there is a new one.
+  if (hooks === undefined) await openRoom(page, second);
+  const { status } = await fetch(`${origin}/api/v1/sessions/current`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${token}` },
+  });
+  check("the session is ended", status === 204, status);
+  const way = page.getByRole("form", { name: "Sign in again" });
+  await way.getByLabel(`Password of ${first}`).fill("not the password");
+  await way.getByRole("button", { name: "Sign in" }).click();
+  await way.getByText("This is not the password of this account.").waitFor();
+  check("a wrong password is a sentence at the field", true);
+  await state(page, "signed-out");
+  await way.getByLabel(`Password of ${first}`).fill(PASSWORD);
+  await way.getByRole("button", { name: "Sign in" }).click();
+  await way.waitFor({ state: "detached" });
+  await send(page, "And in again.");
+  await row(page, "And in again.", "sent");
+  await row(friend, "And in again.", "received");
+  check("who was signed out signs in again and goes on", true);
+  await page.reload();
+  await send(page, "Also after a reload.");
+  await row(friend, "Also after a reload.", "received");
+  check("the new session is stored", true);
 });

@@ -3,97 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Output};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
+use chat_e2e::device::{
+    Device, PASSWORD, alice_and_bob, registration, rows, texts, without_keychain,
+};
 use chat_testkit::postgres::OWNER;
 use chat_testkit::process::{Process, Signal};
 use chat_testkit::server::For;
-use chat_testkit::test_server::{Home, TestServer};
+use chat_testkit::test_server::TestServer;
 use serde_json::Value;
-
-const PASSWORD: &str = "correct horse";
-
-/// One device of the command line.
-struct Device {
-    home: Home,
-}
-
-impl Device {
-    fn register(server: &TestServer, name: &str, invite: &str) -> Result<Self> {
-        let device = Self {
-            home: server.home(name)?,
-        };
-        let url = server.url();
-        let arguments = [
-            "register",
-            "--server",
-            &url,
-            "--invite",
-            invite,
-            "--name",
-            name,
-            "--password-stdin",
-        ];
-        let rows = rows(&device.run_with_input(server, &arguments, PASSWORD)?)?;
-        ensure!(rows.len() == 1 && rows[0]["name"] == name, "{rows:?}");
-        Ok(device)
-    }
-
-    fn command(&self, server: &TestServer, arguments: &[&str]) -> Result<Command> {
-        let mut command = server.chatalot(&self.home, &["-o", "json"])?;
-        command
-            .args(arguments)
-            // A test leaves the keychain of whoever runs it alone.
-            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-            .stdin(Stdio::null());
-        Ok(command)
-    }
-
-    fn run(&self, server: &TestServer, arguments: &[&str]) -> Result<Output> {
-        self.command(server, arguments)?
-            .output()
-            .context("chatalot runs")
-    }
-
-    fn run_with_input(
-        &self,
-        server: &TestServer,
-        arguments: &[&str],
-        input: &str,
-    ) -> Result<Output> {
-        let mut child = self.spawn(server, arguments)?;
-        let mut stdin = child.stdin.take().context("stdin is piped")?;
-        // Written from a thread: rows come back while lines still go in.
-        let input = input.to_owned();
-        let writing = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output()?;
-        writing.join().expect("the writer does not panic")?;
-        Ok(output)
-    }
-
-    fn spawn(&self, server: &TestServer, arguments: &[&str]) -> Result<Child> {
-        self.command(server, arguments)?
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("chatalot starts")
-    }
-
-    fn rows(&self, server: &TestServer, arguments: &[&str]) -> Result<Vec<Value>> {
-        rows(&self.run(server, arguments)?)
-    }
-}
-
-fn rows(output: &Output) -> Result<Vec<Value>> {
-    ensure!(output.status.success(), "{output:?}");
-    let text = std::str::from_utf8(&output.stdout)?;
-    text.lines()
-        .map(|line| serde_json::from_str(line).context(line.to_owned()))
-        .collect()
-}
 
 fn code(output: &Output) -> Option<i32> {
     output.status.code()
@@ -103,10 +24,6 @@ fn error(output: &Output) -> Result<Value> {
     let value: Value = serde_json::from_slice(&output.stderr)
         .with_context(|| format!("stderr is one object: {output:?}"))?;
     Ok(value["error"].clone())
-}
-
-fn texts(rows: &[Value]) -> Vec<&str> {
-    rows.iter().filter_map(|row| row["text"].as_str()).collect()
 }
 
 /// Rows of a program that goes on running.
@@ -142,16 +59,6 @@ impl Drop for Listening {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-fn alice_and_bob(server: &TestServer) -> Result<(Device, Device)> {
-    let alice = Device::register(server, "alice", &server.invite(For::Owner)?.code)?;
-    let invite = &alice.rows(server, &["invite", "create"])?[0];
-    let link = invite["url"].as_str().context("an invite has a link")?;
-    let code = invite["code"].as_str().context("an invite has a code")?;
-    ensure!(link.ends_with(&format!("/invite/{code}")), "{link}");
-    let bob = Device::register(server, "bob", code)?;
-    Ok((alice, bob))
 }
 
 #[test]
@@ -195,10 +102,8 @@ fn two_people_talk_compare_numbers_and_keep_their_history() -> Result<()> {
     }
 
     let number = |device: &Device, peer: &str| -> Result<String> {
-        let output = server
-            .chatalot(&device.home, &["verify", peer])?
-            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-            .output()?;
+        let mut command = server.chatalot(device.home(), &["verify", peer])?;
+        let output = without_keychain(&mut command).output()?;
         Ok(String::from_utf8(output.stdout)?)
     };
     let digits = number(&alice, "@bob")?;
@@ -237,22 +142,10 @@ fn refusals_are_exit_code_4_and_say_what_to_do() -> Result<()> {
     assert!(nobody.stdout.is_empty());
     assert!(error(&nobody)?["next"].is_string());
 
-    let carol = Device {
-        home: server.home("carol")?,
-    };
+    let carol = Device::unregistered(&server, "carol")?;
     let url = server.url();
     let register = |invite: &str, name: &str| {
-        let arguments = [
-            "register",
-            "--server",
-            &url,
-            "--invite",
-            invite,
-            "--name",
-            name,
-            "--password-stdin",
-        ];
-        carol.run_with_input(&server, &arguments, PASSWORD)
+        carol.run_with_input(&server, &registration(&url, name, invite), PASSWORD)
     };
     let unknown = register("no-such-code", "carol")?;
     assert_eq!(

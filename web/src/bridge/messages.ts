@@ -21,12 +21,8 @@ export type Phase =
 /** Whether the leader's socket is usable. */
 export type Link = "connecting" | "online" | "offline";
 
-export interface Me {
-  account: string;
-  device: string;
-  name: string;
-  server: string;
-}
+/** Who this browser speaks for. */
+export type Me = Omit<Extract<Reply, { type: "whoAmI" }>, "type">;
 
 /** All that every view shows in common; timelines are asked for one by one. */
 export interface SharedState {
@@ -45,7 +41,8 @@ export type Diff =
   | { type: "phase"; phase: Phase }
   | { type: "me"; me: Me }
   | { type: "link"; link: Link }
-  | { type: "signedOut"; reason: string }
+  /** Null: there is a session again. */
+  | { type: "signedOut"; reason: string | null }
   | { type: "conversation"; conversation: ConversationView }
   | { type: "row"; row: MessageRow }
   | { type: "draft"; conversation: string; text: string; by: string }
@@ -62,6 +59,8 @@ export interface InviteInfo {
 export type Request =
   | { type: "command"; command: Command }
   | { type: "register"; name: string; password: string; inviteCode: string }
+  /** A new session for the device of this browser. */
+  | { type: "signIn"; password: string }
   | { type: "inviteInfo"; code: string }
   | { type: "saveDraft"; conversation: string; text: string };
 
@@ -69,6 +68,7 @@ export type Request =
 export interface Replies {
   command: Reply;
   register: { name: string };
+  signIn: { name: string };
   inviteInfo: InviteInfo;
   saveDraft: null;
 }

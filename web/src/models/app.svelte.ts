@@ -11,6 +11,7 @@ import { Register } from "./register.svelte.ts";
 import { Rooms } from "./rooms.svelte.ts";
 import { roomPath, Router } from "./router.svelte.ts";
 import { Session } from "./session.svelte.ts";
+import { SignIn } from "./sign_in.svelte.ts";
 import { Switcher } from "./switcher.svelte.ts";
 import type { Theme } from "./theme.svelte.ts";
 import { Timeline } from "./timeline.svelte.ts";
@@ -109,6 +110,10 @@ export class App {
 
   register(code: string): Register {
     return new Register(this.#bridge, code, () => this.router.replace("/"));
+  }
+
+  signIn(): SignIn {
+    return new SignIn(this.#bridge);
   }
 
   switcher(): Switcher {

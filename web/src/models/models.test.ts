@@ -13,6 +13,7 @@ import { isEmojiOnly, safeAddress } from "./markdown.ts";
 import { Rooms } from "./rooms.svelte.ts";
 import { routeOf } from "./router.svelte.ts";
 import { Session } from "./session.svelte.ts";
+import { SignIn } from "./sign_in.svelte.ts";
 import { fit } from "./switcher.svelte.ts";
 import { Theme } from "./theme.svelte.ts";
 
@@ -105,6 +106,33 @@ test("keys that went missing are told from never having been", () => {
   snapshot({ phase: { type: "ready" }, me: { account: "", device: "", name: "alice", server: "" } });
   snapshot({ phase: { type: "noAccount" } });
   expect(session.lostName).toBe("alice");
+});
+
+test("the way back in asks for a password, says what was wrong with it, and forgets it once it is in", async () => {
+  snapshot({ phase: { type: "ready" }, signedOut: "It ended." });
+  const session = new Session(bridge, clock, fakePlatform(clock).settings);
+  const model = new SignIn(bridge);
+  await model.submit();
+  expect(model.error).not.toBe(null);
+  expect(leader.calls()).toHaveLength(0);
+  model.writePassword("not this one");
+  expect(model.error).toBe(null);
+  void model.submit();
+  void model.submit();
+  expect(model.busy).toBe(true);
+  expect(leader.calls().map(({ request }) => request)).toEqual([{ type: "signIn", password: "not this one" }]);
+  const failure = { code: "refused", reason: "wrong_credentials", message: "" } as const;
+  leader.tell({ to: "views", type: "answer", epoch: "e1", view: "v1", call: 1, outcome: { ok: false, failure } });
+  await settled();
+  expect(model).toMatchObject({ busy: false, error: expect.stringContaining("password") });
+  expect(session.signedOut).toBe("It ended.");
+  void model.submit();
+  leader.tell({ to: "views", type: "batch", epoch: "e1", sequence: 1, diffs: [{ type: "signedOut", reason: null }] });
+  const outcome = { ok: true, value: { name: "alice" } } as const;
+  leader.tell({ to: "views", type: "answer", epoch: "e1", view: "v1", call: 2, outcome });
+  await settled();
+  expect(model).toMatchObject({ busy: false, error: null, password: "" });
+  expect(session.signedOut).toBe(null);
 });
 
 test("a draft is stored a moment after the last key, and at once when it is emptied", () => {

@@ -95,7 +95,11 @@ export const en = {
     "The keys that the server gave for this person do not check out, so nothing was sent. Ask them to compare safety numbers with you another way, and tell whoever runs the server.",
   "error.identity_changed":
     "The identity of this person has changed, so nothing is sent until that is cleared up. Compare safety numbers with them.",
-  "error.signed_out": "This device was signed out by the server.",
+  "error.signed_out": "This device was signed out by the server. Sign in again with your password.",
+  "error.wrong_credentials": "This is not the password of this account. Check it and try again.",
+  "error.password_missing": "Enter your password first.",
+  "error.device_not_linked":
+    "The server no longer knows this device, so it cannot sign in. What is stored here can still be read.",
   "error.superseded": "A copy of this device is in use elsewhere, so this one has stopped.",
   "error.store": "This browser could not store it. Free some disk space, then try again.",
   "error.no_account": "There is no account in this browser.",
@@ -163,7 +167,7 @@ export const en = {
   "composer.send": "Send",
   "composer.hint": "Enter sends, Shift+Enter begins a new line",
   "composer.closed.identity": "You cannot write here until the changed identity is cleared up.",
-  "composer.closed.signedOut": "This device was signed out, so it can no longer send.",
+  "composer.closed.signedOut": "This device is signed out. Sign in again to write.",
   "composer.tooLong": "Too long by {count} bytes. Split it into several messages.",
 
   "verify.title": "Safety number with {name}",
@@ -202,7 +206,11 @@ export const en = {
   "offline.text": "You can read and write. Messages are kept here and sent once it is back.",
   "offline.retry": "Try now",
   "signedOut.title": "This device is signed out",
-  "signedOut.text": "{reason} What is stored here can still be read. To write again, use a new invite in another browser profile.",
+  "signedOut.text": "{reason} What is stored here can still be read.",
+  "signedOut.form": "Sign in again",
+  "signedOut.password": "Password of {name}",
+  "signedOut.go": "Sign in",
+  "signedOut.going": "Signing in…",
 
   "toast.dismiss": "Dismiss",
   "toast.identityChanged": "The identity of {name} has changed.",

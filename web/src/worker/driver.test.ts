@@ -55,6 +55,19 @@ const persist: Effect = { type: "persist", changes: [change] };
 const transmit: Effect = { type: "transmit", frame: new Uint8Array(1) };
 const online: Effect = { type: "event", event: '{"type":"online"}' };
 
+test("who stops it can wait until nothing more of it reaches the store", async () => {
+  const { driver, log, gate } = rig({ frame: () => [persist, online, persist] });
+  let open = () => {};
+  gate.open = new Promise((resolve) => (open = resolve));
+  driver.frame(new Uint8Array(1));
+  void driver.stop().then(() => log.push("stopped"));
+  await settled();
+  expect(log).toEqual(["in:frame", "persist:begin"]);
+  open();
+  await settled();
+  expect(log).toEqual(["in:frame", "persist:begin", "persist:end", "stopped"]);
+});
+
 test("nothing leaves and nothing is told before it is stored", async () => {
   const { driver, log, line } = rig({ frame: () => [persist, transmit, online] });
   driver.connected(line);

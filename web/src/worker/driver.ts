@@ -41,6 +41,8 @@ export class Driver {
   #parts: DriverParts;
   #queue: Input[] = [];
   #working = false;
+  /** The work that goes on, or the last that did. */
+  #work: Promise<void> = Promise.resolve();
   #stopped = false;
   #lastCommand = 0;
   /** The connection that the machine knows of. A frame that was made for one
@@ -77,23 +79,25 @@ export class Driver {
     this.#submit({ type: "command", id: this.#lastCommand, json });
   }
 
-  /** Takes no further input; open commands are answered as failed. */
-  stop(): void {
-    if (this.#stopped) return;
+  /** Takes no further input; open commands are answered as failed. Once the
+   *  returned promise is done, nothing of this driver reaches the store. */
+  stop(): Promise<void> {
+    if (this.#stopped) return this.#work;
     this.#stopped = true;
     this.#queue = [];
     const answers = [...this.#answers.values()];
     this.#answers.clear();
     for (const answer of answers) answer(dropped());
+    return this.#work;
   }
 
   #submit(input: Input): void {
     if (this.#stopped) return;
     this.#queue.push(input);
-    if (!this.#working) void this.#work();
+    if (!this.#working) this.#work = this.#takeAll();
   }
 
-  async #work(): Promise<void> {
+  async #takeAll(): Promise<void> {
     this.#working = true;
     try {
       for (let input = this.#queue.shift(); input !== undefined; input = this.#queue.shift()) {
@@ -106,7 +110,7 @@ export class Driver {
       }
     } catch (cause) {
       if (!this.#stopped) {
-        this.stop();
+        void this.stop();
         this.#parts.broken(cause);
       }
     } finally {

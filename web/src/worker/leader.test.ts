@@ -5,6 +5,7 @@ import { Leader } from "./leader.ts";
 import type { Change, Effect, Machine, StoredRecord } from "./machine.ts";
 
 const DEVICE: StoredRecord = { table: "device", key: new Uint8Array([1]), value: new Uint8Array([1]) };
+const RENEWED: StoredRecord = { table: "device", key: new Uint8Array([1]), value: new Uint8Array([2]) };
 const me = { type: "whoAmI", account: "a", device: "d", name: "alice", server: "https://chat.test" };
 
 function rig(stored: StoredRecord[], answers: Record<string, (id: number, command: never) => Effect[]> = {}) {
@@ -27,6 +28,8 @@ function rig(stored: StoredRecord[], answers: Record<string, (id: number, comman
     },
   };
   const opened = vi.fn();
+  const opening = { socket: 0 };
+  const signInAgain = vi.fn((): Change[] => [RENEWED]);
   const machine = (): Machine => ({
     connected: () => [],
     disconnected: () => [],
@@ -58,11 +61,15 @@ function rig(stored: StoredRecord[], answers: Record<string, (id: number, comman
         finish: () => [DEVICE],
         free: () => undefined,
       }),
+      signInAgain,
     }),
     fetch,
     serverUrl: "https://chat.test",
     socket: {
-      connect: () => ({ binaryType: "", readyState: 0, onopen: null, onmessage: null, onclose: null, send: () => undefined, close: () => undefined }),
+      connect() {
+        opening.socket += 1;
+        return { binaryType: "", readyState: 0, onopen: null, onmessage: null, onclose: null, send: () => undefined, close: () => undefined };
+      },
       setTimer: () => 0,
       clearTimer: () => undefined,
       random: () => 0,
@@ -74,7 +81,7 @@ function rig(stored: StoredRecord[], answers: Record<string, (id: number, comman
   const ask = (call: number, request: Extract<BridgeMessage, { type: "call" }>["request"]) =>
     say({ to: "leader", type: "call", view: "v1", call, request });
   const answer = (call: number) => told.find((message) => message.type === "answer" && message.call === call);
-  return { leader, told, say, ask, answer, opened, fetch, fill: () => (full = true), records };
+  return { leader, told, say, ask, answer, opened, fetch, fill: () => (full = true), records, signInAgain, opening };
 }
 
 const lastPhase = (told: ToViews[]) =>
@@ -170,6 +177,78 @@ test("what the server refuses at registration comes back with its code, and noth
   await settled();
   expect(answer(1)).toMatchObject({ outcome: { ok: false, failure: { code: "refused", reason: "name_taken" } } });
   expect(records).toEqual([]);
+});
+
+const SIGNED_OUT: Effect = { type: "event", event: JSON.stringify({ type: "signedOut", reason: "It ended." }) };
+const ends = { sync: (id: number): Effect[] => [SIGNED_OUT, { type: "answer", id, ok: '{"type":"synced"}' }] };
+const signedOut = (told: ToViews[]) =>
+  told.flatMap((message) => (message.type === "batch" ? message.diffs : [])).filter((diff) => diff.type === "signedOut");
+
+test("a browser that was signed out signs in again, stores the session and goes online with a new machine", async () => {
+  const { leader, told, ask, answer, opened, fetch, records, signInAgain, opening } = rig([DEVICE], ends);
+  await leader.lead();
+  ask(1, { type: "command", command: { type: "sync" } });
+  await settled();
+  expect(opening.socket).toBe(1);
+  ask(2, { type: "signIn", password: "long enough" });
+  // What is asked meanwhile waits for the new machine.
+  for (let turn = 0; turn < 4; turn += 1) await Promise.resolve();
+  ask(3, { type: "command", command: { type: "conversations" } });
+  await settled();
+  await settled();
+  await settled();
+  expect(answer(2)).toMatchObject({ outcome: { ok: true, value: { name: "alice" } } });
+  expect(answer(3)).toMatchObject({ outcome: { ok: true } });
+  const [path, init] = fetch.mock.calls[0] as unknown as [string, RequestInit];
+  expect(path).toBe("/api/v1/sessions");
+  expect(JSON.parse(String(init.body))).toEqual({ name: "alice", password: "long enough", device_id: "d" });
+  expect(signInAgain).toHaveBeenCalledWith([DEVICE], '{"name":"alice"}');
+  expect(records).toContainEqual(RENEWED);
+  expect(opened).toHaveBeenCalledTimes(2);
+  expect(opened).toHaveBeenLastCalledWith([DEVICE, RENEWED]);
+  expect(opening.socket).toBe(2);
+  expect(signedOut(told).map(({ reason }) => reason)).toEqual(["It ended.", null]);
+});
+
+test("a wrong password changes nothing: the machine stays, and so does what is stored", async () => {
+  const { leader, told, ask, answer, opened, fetch, records, opening } = rig([DEVICE], ends);
+  await leader.lead();
+  ask(1, { type: "command", command: { type: "sync" } });
+  await settled();
+  fetch.mockResolvedValue(new Response('{"code":"wrong_credentials"}', { status: 401 }));
+  ask(2, { type: "signIn", password: "not this one" });
+  await settled();
+  await settled();
+  expect(answer(2)).toMatchObject({ outcome: { ok: false, failure: { code: "refused", reason: "wrong_credentials" } } });
+  expect([opened.mock.calls.length, opening.socket]).toEqual([1, 1]);
+  expect(records).toEqual([DEVICE]);
+  expect(signedOut(told)).toHaveLength(1);
+});
+
+test("an answer about another device is refused, and the old machine's store is opened again", async () => {
+  const { leader, told, ask, answer, opened, records, signInAgain } = rig([DEVICE], ends);
+  await leader.lead();
+  signInAgain.mockImplementation(() => {
+    throw new Error("the server's answer is about another account");
+  });
+  ask(1, { type: "signIn", password: "long enough" });
+  await settled();
+  await settled();
+  await settled();
+  expect(answer(1)).toMatchObject({ outcome: { ok: false, failure: { code: "internal" } } });
+  expect(opened).toHaveBeenCalledTimes(2);
+  expect(records).toEqual([DEVICE]);
+  expect(lastPhase(told)).toMatchObject({ phase: { type: "ready" } });
+});
+
+test("who signs in twice at once still has one machine at a time", async () => {
+  const { leader, ask, answer, opened, opening } = rig([DEVICE], ends);
+  await leader.lead();
+  ask(1, { type: "signIn", password: "long enough" });
+  ask(2, { type: "signIn", password: "long enough" });
+  for (let turn = 0; turn < 6; turn += 1) await settled();
+  expect([answer(1), answer(2)]).toMatchObject([{ outcome: { ok: true } }, { outcome: { ok: true } }]);
+  expect([opened.mock.calls.length, opening.socket]).toEqual([3, 3]);
 });
 
 test("when the store fails the machine is opened anew from it, and given up after three times", async () => {

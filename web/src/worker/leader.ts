@@ -10,7 +10,7 @@ import { TABLES_AT_OPEN } from "./machine.ts";
 import { Publisher } from "./publisher.ts";
 import { DRAFTS } from "./sealed_store.ts";
 import type { Fetch } from "./server.ts";
-import { inviteInfo, register, ServerError } from "./server.ts";
+import { inviteInfo, register, ServerError, signIn } from "./server.ts";
 import type { SocketParts } from "./socket.ts";
 import { Socket } from "./socket.ts";
 
@@ -45,10 +45,13 @@ export class Leader {
   #socket: Socket;
   #store: LeaderStore | null = null;
   #driver: Driver | null = null;
-  /** Calls that came before the store and the machine were open. */
+  /** Calls that came while the store and the machine were not open yet. */
   #early: Call[] | null = [];
   #failures = 0;
   #registering = false;
+  /** Whoever opens the machine anew waits here for the one before: there must
+   *  never be two machines of one device. */
+  #openings: Promise<void> = Promise.resolve();
 
   constructor(parts: LeaderParts) {
     this.#parts = parts;
@@ -78,6 +81,10 @@ export class Leader {
     } catch (cause) {
       this.#fail("store", cause);
     }
+    this.#serveEarly();
+  }
+
+  #serveEarly(): void {
     const early = this.#early ?? [];
     this.#early = null;
     for (const call of early) void this.#serve(call);
@@ -127,7 +134,11 @@ export class Leader {
       closeConnection: () => this.#socket.close(),
       event: (event) => this.#happened(event),
       settled: () => this.#views.flush(),
-      broken: (cause) => void this.#reopen(store, cause),
+      broken: (cause) => {
+        this.#driver = null;
+        this.#socket.stop();
+        void this.#alone(() => this.#reopen(store, cause));
+      },
     });
     this.#driver = driver;
     try {
@@ -148,16 +159,20 @@ export class Leader {
    *  the truth. Nothing that left the device depends on what was not stored. */
   async #reopen(store: LeaderStore, cause: unknown): Promise<void> {
     this.#parts.log("the machine is opened anew", cause);
-    this.#driver = null;
-    this.#socket.stop();
     this.#failures += 1;
     if (this.#failures >= FAILURES_IN_A_ROW) return this.#fail("store", cause);
     await this.#open(store).catch((again: unknown) => this.#fail("store", again));
   }
 
+  #alone(run: () => Promise<void>): Promise<void> {
+    const done = this.#openings.then(run);
+    this.#openings = done.catch(() => undefined);
+    return done;
+  }
+
   #fail(part: "store" | "machine", cause: unknown): void {
     this.#parts.log(`the ${part} does not open`, cause);
-    this.#driver?.stop();
+    void this.#driver?.stop();
     this.#driver = null;
     this.#socket.stop();
     const detail = cause instanceof Error ? cause.message : String(cause);
@@ -204,6 +219,8 @@ export class Leader {
         return this.#command(request.command);
       case "register":
         return this.#register(request);
+      case "signIn":
+        return this.#signIn(request.password);
       case "inviteInfo":
         return inviteInfo(this.#parts.fetch, request.code);
       case "saveDraft":
@@ -235,6 +252,37 @@ export class Leader {
       return { name: this.#views.state.me?.name ?? request.name };
     } finally {
       this.#registering = false;
+    }
+  }
+
+  /** A new session for this device. Doing it twice only makes one session more,
+   *  so a next leader may be asked again. */
+  async #signIn(password: string): Promise<Replies["signIn"]> {
+    const store = this.#store;
+    const { me, phase } = this.#views.state;
+    if (store === null || me === null || this.#driver === null) throw new ServerError(withoutMachine(phase.type));
+    const response = await signIn(this.#parts.fetch, me.name, password, me.device);
+    await this.#alone(() => this.#openSignedIn(store, response));
+    return { name: me.name };
+  }
+
+  /** The machine knows its token from the store alone: the new one is put there,
+   *  and the machine opened anew. Calls wait meanwhile. */
+  async #openSignedIn(store: LeaderStore, response: string): Promise<void> {
+    this.#early ??= [];
+    const driver = this.#driver;
+    this.#driver = null;
+    this.#socket.stop();
+    // What the old machine has begun to write must not end up over the new one.
+    await driver?.stop();
+    try {
+      const { signInAgain } = await this.#parts.loadMachine();
+      await store.apply(signInAgain(await store.all(TABLES_AT_OPEN), response));
+      this.#views.add({ type: "signedOut", reason: null });
+    } finally {
+      // Also when the answer was of no use: what is stored can still be read.
+      await this.#open(store).catch((cause: unknown) => this.#fail("store", cause));
+      this.#serveEarly();
     }
   }
 

@@ -64,6 +64,9 @@ export interface Registration {
 export interface MachineModule {
   openMachine(records: StoredRecord[]): Machine;
   beginRegistration(name: string, password: string, inviteCode: string): Registration;
+  /** What to store once the server has let this device in again; `records` are
+   *  those that a machine is opened with. */
+  signInAgain(records: StoredRecord[], responseJson: string): Change[];
 }
 
 /** The tables that a machine is opened with; the others it asks for. */
@@ -81,5 +84,6 @@ export async function loadMachine(): Promise<MachineModule> {
     openMachine: (records) => new bindings.Machine(records as never[]) as Machine,
     beginRegistration: (name, password, inviteCode) =>
       new bindings.Registration(name, password, inviteCode) as Registration,
+    signInAgain: (records, responseJson) => bindings.signInAgain(records as never[], responseJson) as Change[],
   };
 }

@@ -1,4 +1,4 @@
-// The two HTTP questions that stand before a session.
+// The HTTP questions that stand before a session.
 import type { BridgeFailure, InviteInfo } from "../bridge/messages.ts";
 
 export type Fetch = (path: string, init?: RequestInit) => Promise<Response>;
@@ -37,7 +37,17 @@ export async function inviteInfo(fetch: Fetch, code: string): Promise<InviteInfo
 
 /** Makes the account; the answer goes to Registration.finish as it came. */
 export async function register(fetch: Fetch, body: string): Promise<string> {
-  const response = await asked(fetch, "/api/v1/accounts", {
+  return posted(fetch, "/api/v1/accounts", body);
+}
+
+/** Begins a new session of a known device; the answer goes to signInAgain as it
+ *  came. */
+export async function signIn(fetch: Fetch, name: string, password: string, device: string): Promise<string> {
+  return posted(fetch, "/api/v1/sessions", JSON.stringify({ name, password, device_id: device }));
+}
+
+async function posted(fetch: Fetch, path: string, body: string): Promise<string> {
+  const response = await asked(fetch, path, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body,

@@ -5,4 +5,5 @@ declare module "*/chat_client_wasm.js" {
   export default function init(from: { module_or_path: URL }): Promise<unknown>;
   export const Machine: new (records: never[]) => unknown;
   export const Registration: new (name: string, password: string, inviteCode: string) => unknown;
+  export function signInAgain(records: never[], responseJson: string): unknown;
 }

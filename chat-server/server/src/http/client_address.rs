@@ -15,8 +15,8 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        // Every connection has one; a request without it came from nowhere, and is
-        // trusted like that.
+        // Every connection has one; a request without it came from nowhere that
+        // anything is allowed to.
         let nowhere = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let address = parts.extensions.get().copied().unwrap_or(nowhere);
         Ok(address)

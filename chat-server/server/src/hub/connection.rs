@@ -34,6 +34,8 @@ pub struct Connection {
     unacknowledged: AtomicUsize,
     /// Whether something was delivered or acknowledged since the last position.
     has_traffic: AtomicBool,
+    /// Whether the server goes away.
+    is_draining: AtomicBool,
 }
 
 impl Connection {
@@ -47,6 +49,7 @@ impl Connection {
             wake: Notify::new(),
             unacknowledged: AtomicUsize::new(0),
             has_traffic: AtomicBool::new(false),
+            is_draining: AtomicBool::new(false),
         }
     }
 
@@ -85,6 +88,18 @@ impl Connection {
     pub fn end(&self, ending: Ending) {
         self.outbox().end(ending);
         self.wake();
+    }
+
+    /// Tells the task that the server goes away.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether the server goes away.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Acquire)
     }
 
     /// Lets the task write what was pushed.

@@ -227,4 +227,71 @@ mod tests {
         outbox.push_owed(Bytes::from_static(b"answer"));
         assert_eq!(outbox.ending(), Some(Ending::Slow));
     }
+
+    /// What a client makes of the frames: the place up to which it has everything
+    /// or knows that it must fetch.
+    #[derive(Default)]
+    struct Client {
+        known: u64,
+    }
+
+    impl Client {
+        fn take(&mut self, frames: &[Bytes]) {
+            for frame in frames {
+                if let Some((_, head)) = gap_of(frame) {
+                    self.known = self.known.max(head);
+                    continue;
+                }
+                let seq: [u8; 8] = frame[..8].try_into().unwrap();
+                let seq = u64::from_be_bytes(seq);
+                assert_eq!(seq, self.known + 1, "a message from behind a hole");
+                self.known = seq;
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// However pushing and taking are mixed, a client that goes by the frames
+        /// ends with everything, and never takes a message for the next that is not.
+        #[test]
+        fn nothing_is_lost_without_a_gap(
+            steps in proptest::collection::vec((0_usize..400, 0_usize..300), 1..20),
+            padding in 8_usize..20_000,
+        ) {
+            let mut outbox = Outbox::default();
+            let mut clients = [Client::default(), Client::default()];
+            let mut seqs = [0_u64; 2];
+            for (pushes, takes) in steps {
+                for place in 0..pushes {
+                    let which = place % 2;
+                    seqs[which] += 1;
+                    let mut frame = vec![0; padding + which];
+                    frame[..8].copy_from_slice(&seqs[which].to_be_bytes());
+                    let conversation = [ONE, OTHER][which];
+                    outbox.push_live(conversation, seqs[which], frame.into());
+                }
+                let mut frames = Vec::new();
+                outbox.take(takes, &mut frames);
+                for frame in frames {
+                    let which = match gap_of(&frame) {
+                        Some((conversation, _)) => usize::from(conversation == OTHER),
+                        None => frame.len() - padding,
+                    };
+                    clients[which].take(&[frame]);
+                }
+                proptest::prop_assert!(outbox.live <= CONNECTION_QUEUE_FRAMES);
+                proptest::prop_assert!(outbox.live_bytes <= CONNECTION_QUEUE_BYTES);
+            }
+            for frame in taken(&mut outbox) {
+                let which = match gap_of(&frame) {
+                    Some((conversation, _)) => usize::from(conversation == OTHER),
+                    None => frame.len() - padding,
+                };
+                clients[which].take(&[frame]);
+            }
+            for (client, seq) in clients.iter().zip(seqs) {
+                proptest::prop_assert_eq!(client.known, seq);
+            }
+        }
+    }
 }

@@ -56,6 +56,10 @@ pub(crate) async fn serve(app: Arc<App>, socket: WebSocket) {
                 idle: Box::pin(sleep_until(Instant::now() + IDLE_TIMEOUT)),
                 app,
             };
+            // One that entered the hub after everybody there was told.
+            if session.app.lifecycle.draining.is_cancelled() {
+                session.connection().drain();
+            }
             let ended = session.run().await;
             wire = session.wire;
             // It leaves the hub before the close is waited for.
@@ -104,6 +108,9 @@ impl Session {
 
     /// Writes what waits, then waits for the next thing to happen and does it.
     async fn turn(&mut self) -> Result<(), Ended> {
+        if self.phase == Phase::Open && self.connection().is_draining() {
+            self.begin_drain();
+        }
         self.write().await?;
         if self.phase == Phase::Draining && self.has_answered_all() {
             return Err(Ended {
@@ -113,12 +120,10 @@ impl Session {
         }
         let may_read = self.may_read();
         let Self {
-            app,
             registered,
             wire,
             requests,
             stalled,
-            phase,
             idle,
             ..
         } = self;
@@ -136,10 +141,6 @@ impl Session {
                 self.take(frame?).await
             }
             () = idle => self.check_silence(),
-            () = app.lifecycle.draining.cancelled(), if *phase == Phase::Open => {
-                self.begin_drain();
-                Ok(())
-            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! The database goes away and comes back.
 
+use chat_protocol::ErrorCode;
 use chat_protocol::frame::server_frame;
 use chat_testkit::postgres::OWNER;
 use chat_testkit::postgres::TemporaryCluster;
 
 use crate::device::{PATIENCE, message_id, pair};
-use crate::relay::{Relay, config};
+use crate::relay::{Relay, config, expect_problem};
 
 async fn is_ready(relay: &Relay) -> bool {
     relay.get("/readyz").await.status() == 200
@@ -59,5 +60,37 @@ async fn messages_wait_for_the_database_and_none_is_lost_or_doubled() {
             .await;
         assert_eq!(delivered, seq);
     }
+    relay.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_starts_before_its_database_waits_for_it() {
+    let mut cluster = TemporaryCluster::start().expect("PostgreSQL starts");
+    let mut config = config(cluster.url(OWNER));
+    let port = chat_testkit::port::free().expect("a port is free");
+    config.listen.set_port(port);
+    cluster.kill().expect("PostgreSQL is killed");
+    let starting = Relay::start_on(config);
+    let meanwhile = async {
+        let http = reqwest::Client::new();
+        let get = async |path: &str| {
+            let url = format!("http://127.0.0.1:{port}{path}");
+            http.get(url).send().await.ok()
+        };
+        let live = async {
+            while get("/livez").await.is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, live)
+            .await
+            .expect("it listens before the database is there");
+        assert_eq!(get("/readyz").await.expect("an answer").status(), 503);
+        let early = get("/api/v1/server").await.expect("an answer");
+        expect_problem(early, ErrorCode::Overloaded).await;
+        cluster.restart().expect("PostgreSQL comes back");
+    };
+    let (relay, ()) = tokio::join!(starting, meanwhile);
+    assert!(is_ready(&relay).await);
     relay.server.stop().await;
 }

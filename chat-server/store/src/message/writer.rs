@@ -18,7 +18,7 @@ use crate::convert::{self, AsUuid as _, bigint, unsigned};
 /// partitions costs more than to run it.
 const SESSION: &str = "SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
-    SET jit = off";
+    SET enable_bitmapscan = off; SET jit = off";
 
 /// One message of a batch.
 #[derive(Debug, Clone, Copy)]

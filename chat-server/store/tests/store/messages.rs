@@ -192,5 +192,6 @@ async fn a_change_is_listed_from_the_position_before_it_on() {
         .unwrap();
     assert!(changes.resumed);
     assert_eq!(changes.conversations[0].head_seq, 1);
-    assert!(changes.position.position > everything.position.position);
+    // Not necessarily beyond it: another test's transaction may be open.
+    assert!(changes.position.position >= everything.position.position);
 }
