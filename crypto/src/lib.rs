@@ -8,6 +8,7 @@
 //! [`seal_body`] and [`open_body`] are the body of a message, whose key then
 //! travels in such a session. [`safety_number`] is what two people compare.
 //!
+//! `CHECKLIST.md` lists the rules that it holds to, each with an id that its tests carry.
 //! Written from the public specifications X3DH, The Double Ratchet Algorithm and
 //! Sesame. `vectors/` holds what independent implementations make of the same keys.
 //!
@@ -33,8 +34,8 @@
 //! # To add one more thing
 //! A new key derivation takes a new label in `labels.rs`, never an old one. A new
 //! stored or sent object begins with a format version, decodes strictly (see
-//! `encoding.rs`), joins the never-panics tests in `tests/decode.rs`, and gets a
-//! snapshot in `tests/debug.rs` if it holds a secret. A post-quantum secret is mixed
+//! `encoding.rs`), joins the never-panics tests in `tests/suite/decode.rs`, and gets a
+//! snapshot in `tests/suite/debug.rs` if it holds a secret. A post-quantum secret is mixed
 //! in behind `x3dh::SharedSecret`, which stays a plain X3DH output for that reason.
 
 #![cfg_attr(

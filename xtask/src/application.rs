@@ -1,6 +1,7 @@
 //! Building what `up` starts: the browser's machine, the web client, the
 //! programs. Every step is skipped while its inputs are what they were.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,8 +13,19 @@ use crate::stamp::Stamp;
 use crate::wasm;
 
 /// Builds everything, in the order in which one needs the other: the server
-/// carries the web client, which carries the machine.
+/// carries the web client, which carries the machine. One at a time: two `up` on
+/// two data folders write the same files.
 pub fn build(repository: &Repository, progress: Progress) -> Result<()> {
+    let folder = repository.scratch();
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = folder.join("build.lock");
+    let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    if lock.try_lock().is_err() {
+        progress.step("Waiting for another `up` that builds", |_| {
+            lock.lock().context("the build cannot be locked")
+        })?;
+    }
     wasm::run(repository, progress)?;
     web(repository, progress)?;
     programs(repository, progress)

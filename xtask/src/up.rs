@@ -102,17 +102,23 @@ pub fn run(repository: &Repository, progress: Progress, arguments: &Arguments) -
     application::build(repository, progress)?;
 
     let interrupt = Interrupt::listen()?;
-    let started = start(repository, &instance, progress, port);
+    let started = start(repository, &instance, progress, port).and_then(|started| {
+        if interrupt.came() {
+            bail!("interrupted");
+        }
+        let report = report(repository, &instance, &started)?;
+        print(&report, arguments.output)?;
+        Ok(started)
+    });
     let started = match started {
-        Ok(started) if !interrupt.came() => started,
-        outcome => {
-            // Half of it running helps nobody.
+        Ok(started) => started,
+        Err(error) => {
+            // Half of it running helps nobody, nor does all of it when nobody
+            // was told where.
             down::stop(&instance, progress)?;
-            return outcome.and_then(|_| bail!("interrupted"));
+            return Err(error);
         }
     };
-    let report = report(repository, &instance, &started)?;
-    print(&report, arguments.output)?;
     drop(lock);
     if arguments.detach {
         return Ok(());

@@ -2,7 +2,7 @@
 //!
 //! Each one checks the rules of chat-domain, does its one transaction in
 //! chat-store, and only then tells the hub. It knows nothing of HTTP or frames'
-//! envelopes; it returns a value or a [`Failure`](crate::failure::Failure).
+//! envelopes; it returns a value or a [`Failure`].
 
 pub mod account;
 pub mod connection;
@@ -177,5 +177,19 @@ impl App {
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
         random::bytes(self.random.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_network_counts_as_one_address() {
+        let address = |text: &str| -> IpAddr { text.parse().unwrap() };
+        assert_eq!(network(address("192.0.2.7")), address("192.0.2.7"));
+        let (one, other) = (address("2001:db8::1"), address("2001:db8::ffff:1"));
+        assert_eq!(network(one), network(other));
+        assert_ne!(network(one), network(address("2001:db8:0:1::1")));
     }
 }

@@ -186,6 +186,26 @@ impl DeviceSessions {
         self.active.as_ref().map(|session| session.began_ms())
     }
 
+    /// The same sessions with none that seals: what was active receives only.
+    ///
+    /// For a session that cannot go on. [`Self::empty`] instead would lose the archive,
+    /// and with the remembered base keys the guard against repeated beginnings (X7).
+    #[must_use]
+    pub fn retired(&self) -> Self {
+        let archived = self
+            .active
+            .iter()
+            .chain(&self.archived)
+            .take(ARCHIVED_SESSIONS_MAX)
+            .cloned()
+            .collect();
+        Self {
+            active: None,
+            archived,
+            base_keys: Arc::clone(&self.base_keys),
+        }
+    }
+
     /// Begins a session by X3DH; what was active receives only from now on.
     ///
     /// `own` is the secret of `own_address`. `now_ms` is milliseconds since 1970.
@@ -404,17 +424,9 @@ impl DeviceSessions {
     }
 
     fn with_new_active(&self, session: Session) -> Self {
-        let archived = self
-            .active
-            .iter()
-            .chain(&self.archived)
-            .take(ARCHIVED_SESSIONS_MAX)
-            .cloned()
-            .collect();
         Self {
             active: Some(Arc::new(session)),
-            archived,
-            base_keys: Arc::clone(&self.base_keys),
+            ..self.retired()
         }
     }
 

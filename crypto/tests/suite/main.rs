@@ -1,7 +1,7 @@
 //! What chat-crypto promises to those who call it, by the ids of the checklist.
 //!
-//! The ids are explained in `docs/` beside the decisions; a test's name begins with
-//! the id that it holds. What only the inside can see is tested beside its module.
+//! `CHECKLIST.md` says what each id demands; a test's name begins with the id that it
+//! holds. What only the inside can see is tested beside its module.
 
 mod body;
 #[path = "../../examples/vectors/check.rs"]

@@ -144,7 +144,10 @@ pub fn run_with_input(command: &mut Command, input: &str) -> Result<Output> {
         // Written beside the reading: rows come back while lines still go in.
         let writing = scope.spawn(move || stdin.write_all(input.as_bytes()));
         let output = child.wait_with_output()?;
-        writing.join().expect("the writer does not panic")?;
+        match writing.join() {
+            Ok(written) => written.context("the program takes its input")?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
         Ok(output)
     })
 }

@@ -127,7 +127,8 @@ fn ctrl_c_and_down_and_a_crash_end_all_of_it() -> Result<()> {
     let running = up.report()?;
     let alice = Person::register(&running, "alice")?;
     up.signal(Signal::INT)?;
-    assert_eq!(up.wait()?, Some(0));
+    let (code, said) = up.wait()?;
+    assert_eq!(code, Some(0), "{said}");
     nothing_runs(&running);
     assert!(!initialising.exists());
 
@@ -136,7 +137,9 @@ fn ctrl_c_and_down_and_a_crash_end_all_of_it() -> Result<()> {
     let running = up.report()?;
     assert_eq!(alice.name_on_server()?, "alice");
     running.process("postgres")?.kill()?;
-    assert_eq!(up.wait()?, Some(1));
+    let (code, said) = up.wait()?;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("PostgreSQL has ended by itself"), "{said}");
     nothing_runs(&running);
 
     // Empty again: the invite is the owner's.
@@ -146,7 +149,9 @@ fn ctrl_c_and_down_and_a_crash_end_all_of_it() -> Result<()> {
     let theirs = folder.data().join("holiday.jpg");
     std::fs::write(&theirs, "not from here")?;
     folder.down(&["--reset"])?;
-    assert_eq!(up.wait()?, Some(0), "stopped on purpose");
+    let (code, said) = up.wait()?;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Stopped by `cargo xtask down`"), "{said}");
     nothing_runs(&running);
     let left: Vec<_> = std::fs::read_dir(folder.data())?.collect::<Result<_, _>>()?;
     assert_eq!(

@@ -24,8 +24,8 @@ pub fn target_folder() -> PathBuf {
     }
 }
 
-/// The path of a program that this workspace has built, `chatalot-server` or
-/// `chatalot`, in the dev profile.
+/// The path of a program that this workspace has built, `chatalot-server`,
+/// `chatalot` or `xtask`, in the dev profile.
 ///
 /// `CHATALOT_PROGRAMS` names the folder when somebody else has built them;
 /// otherwise a test binary finds them two folders above itself
@@ -46,7 +46,8 @@ pub fn built(name: &str) -> Result<PathBuf> {
         }
     }
     bail!(
-        "the program {name} has not been built; build it with: cargo build -p chat-server -p chatalot"
+        "the program {name} has not been built; build it with: \
+         cargo build -p chat-server -p chatalot -p xtask"
     )
 }
 

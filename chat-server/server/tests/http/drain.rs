@@ -16,8 +16,8 @@ async fn a_server_that_ends_tells_its_clients_and_answers_what_it_took() {
     }
     // The first is acknowledged: the others are under way, or not read yet.
     let mut acknowledged = vec![from_alice.acknowledged().await.message_id];
-    let address = relay.server.address();
-    let stopping = relay.server.stop();
+    let address = relay.address;
+    let stopping = relay.stop();
     let watching = async {
         let mut told = false;
         let close = loop {
@@ -71,10 +71,8 @@ async fn clients_that_take_nothing_do_not_hold_up_the_end() {
     let relay = Relay::start().await;
     let alice = Device::register(&relay, "alice").await;
     let silent = alice.connect(&relay).await;
-    let idle = tokio::net::TcpStream::connect(relay.server.address())
-        .await
-        .unwrap();
-    tokio::time::timeout(std::time::Duration::from_secs(15), relay.server.stop())
+    let idle = tokio::net::TcpStream::connect(relay.address).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(15), relay.stop())
         .await
         .expect("the end has a bound");
     drop((silent, idle));

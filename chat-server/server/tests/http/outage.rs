@@ -60,7 +60,7 @@ async fn messages_wait_for_the_database_and_none_is_lost_or_doubled() {
             .await;
         assert_eq!(delivered, seq);
     }
-    relay.server.stop().await;
+    relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,5 +92,5 @@ async fn a_server_that_starts_before_its_database_waits_for_it() {
     };
     let (relay, ()) = tokio::join!(starting, meanwhile);
     assert!(is_ready(&relay).await);
-    relay.server.stop().await;
+    relay.stop().await;
 }

@@ -1,5 +1,6 @@
 //! A server in this process.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +19,9 @@ use chat_testkit::postgres::temporary;
 
 /// A running server and its database.
 pub struct Relay {
-    pub server: Server,
+    /// `None` for the program in a process of its own.
+    server: Option<Server>,
+    pub address: SocketAddr,
     pub store: Store,
     pub http: reqwest::Client,
     pub config: Config,
@@ -67,6 +70,16 @@ impl Relay {
         let server = Server::start(&config, surroundings)
             .await
             .expect("the server starts");
+        let address = server.address();
+        Self::around(Some(server), address, config)
+    }
+
+    /// The server program, which listens at an address already.
+    pub fn of_program(address: SocketAddr, database_url: String) -> Self {
+        Self::around(None, address, config(database_url))
+    }
+
+    fn around(server: Option<Server>, address: SocketAddr, config: Config) -> Self {
         let store = Store::new(&StoreOptions {
             database_url: config.database.url.clone(),
             max_connections: 4,
@@ -74,15 +87,23 @@ impl Relay {
         .expect("the URL is one");
         Self {
             server,
+            address,
             store,
             http: reqwest::Client::new(),
             config,
         }
     }
 
+    /// Ends the server as a signal would.
+    pub async fn stop(self) {
+        if let Some(server) = self.server {
+            server.stop().await;
+        }
+    }
+
     /// `http://127.0.0.1:PORT` and the path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.server.address())
+        format!("http://{}{path}", self.address)
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Response {

@@ -1,7 +1,7 @@
 //! A data folder, and the calls of `cargo xtask` on it.
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use chat_testkit::process::{PidFile, Process, Signal};
-use chat_testkit::program;
+use chat_testkit::{log, program};
 use serde_json::Value;
 
 /// The keys of the line on stdout.
@@ -83,7 +83,7 @@ impl Report {
 /// runs there.
 pub struct Folder {
     data: PathBuf,
-    _above: tempfile::TempDir,
+    above: tempfile::TempDir,
 }
 
 impl Folder {
@@ -94,7 +94,7 @@ impl Folder {
             .tempdir()?;
         Ok(Self {
             data: above.path().canonicalize()?.join("data"),
-            _above: above,
+            above,
         })
     }
 
@@ -171,14 +171,10 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let logs = ["log/server.log", "log/postgres.log"];
-        if std::thread::panicking() {
-            for log in logs {
-                eprintln!(
-                    "{log}:\n{}",
-                    chat_testkit::log::tail(&self.data.join(log), 20)
-                );
-            }
+        // Shown with a failed test only.
+        for log in ["log/server.log", "log/postgres.log"] {
+            let path = self.data.join(log);
+            eprintln!("{}:\n{}", path.display(), log::tail(&path, 20));
         }
         // Nobody can be told about an error here but whoever reads the output.
         if let Err(error) = self.down(&[]) {
@@ -196,20 +192,24 @@ pub struct Foreground {
     child: Child,
     stdout: BufReader<ChildStdout>,
     data: PathBuf,
+    stderr: PathBuf,
 }
 
 impl Foreground {
     pub fn start(folder: &Folder, arguments: &[&str]) -> Result<Self> {
+        let stderr = folder.above.path().join("up.stderr");
         let mut child = folder
             .xtask("up", &["-o", "json"])?
             .args(arguments)
             .stdout(Stdio::piped())
+            .stderr(File::create(&stderr)?)
             .spawn()?;
         let stdout = child.stdout.take().context("stdout is piped")?;
         Ok(Self {
             child,
             stdout: BufReader::new(stdout),
             data: folder.data.clone(),
+            stderr,
         })
     }
 
@@ -217,7 +217,7 @@ impl Foreground {
     pub fn report(&mut self) -> Result<Report> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
-        Report::read(&line, &self.data)
+        Report::read(&line, &self.data).with_context(|| self.said())
     }
 
     /// Ctrl-C, for one.
@@ -227,12 +227,17 @@ impl Foreground {
             .signal(signal)
     }
 
-    /// Its exit code, once it has ended; it must have said nothing more.
-    pub fn wait(mut self) -> Result<Option<i32>> {
+    /// Its exit code once it has ended, and what it said on stderr. On stdout it
+    /// must have said nothing more.
+    pub fn wait(mut self) -> Result<(Option<i32>, String)> {
         let mut more = String::new();
         self.stdout.read_line(&mut more)?;
         ensure!(more.is_empty(), "{more}");
-        Ok(self.child.wait()?.code())
+        Ok((self.child.wait()?.code(), self.said()))
+    }
+
+    fn said(&self) -> String {
+        log::tail(&self.stderr, usize::MAX)
     }
 }
 
