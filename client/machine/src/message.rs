@@ -126,9 +126,10 @@ impl Unreadable {
     fn of(error: OpenError) -> Self {
         match error {
             OpenError::Duplicate => Self::Replayed,
-            OpenError::NoSession | OpenError::UnknownPrekey | OpenError::TooFarAhead => {
-                Self::NoSession
-            }
+            OpenError::NoSession
+            | OpenError::UnknownPrekey
+            | OpenError::TooFarAhead
+            | OpenError::KeyForgotten => Self::NoSession,
             OpenError::Version(_) => Self::Newer,
             _ => Self::Altered,
         }

@@ -197,12 +197,19 @@ export function visible(page) {
 }
 
 /** Waits for a message with this text, in this state if one is given. */
-export function row(page, text, state = null, patience = PATIENCE_MS) {
-  return until(
-    `"${text}"${state === null ? "" : ` as ${state}`}`,
-    async () => (await visible(page)).find((each) => each.text === text && (state === null || each.state === state)),
-    patience,
-  );
+export async function row(page, text, state = null, patience = PATIENCE_MS) {
+  let shown = [];
+  const see = async () => {
+    shown = await visible(page);
+    return shown.find((each) => each.text === text && (state === null || each.state === state));
+  };
+  try {
+    return await until(`"${text}"${state === null ? "" : ` as ${state}`}`, see, patience);
+  } catch (cause) {
+    const instead = shown.map((each) => `${each.state}: ${each.text}`).join(" | ");
+    const notices = await page.locator("[role=alert], [role=status]").allTextContents();
+    throw new Error(`${cause.message}; shown instead: ${instead}; notices: ${notices.join(" | ")}`, { cause });
+  }
 }
 
 /** Every message of the open conversation, from the beginning: the list shows

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
-use chat_crypto::{Address, BodyContext, DeviceSessions, MessageKeyPayload, seal_body};
+use chat_crypto::{Address, BodyContext, MessageKeyPayload, seal_body};
 use chat_protocol::frame::{self, client_frame};
 use chat_protocol::{AccountId, DeviceId, MessageKind};
 use chat_verify::{DeviceKey, PrekeyBundle, PrekeyPublic, Signature, SignedPrekey};
@@ -138,13 +138,13 @@ impl Machine {
         let payload = MessageKeyPayload::new(&content_key, &body);
         let mut keys = Vec::with_capacity(addresses.len());
         for address in addresses {
-            let sealed = self
-                .sessions_with(turn, address.device)
-                .cloned()
-                .and_then(|sessions| sessions.seal(&mut turn.rng, &payload.to_bytes()).ok());
-            let Some((sealed, next)) = sealed else {
-                // A session that cannot seal any more counts as none.
-                self.commit_sessions(turn, address.device, DeviceSessions::empty());
+            let Some(sessions) = self.sessions_with(turn, address.device).cloned() else {
+                return false;
+            };
+            let Ok((sealed, next)) = sessions.seal(&mut turn.rng, &payload.to_bytes()) else {
+                // A session that cannot seal any more receives only: the next
+                // attempt begins a new one.
+                self.commit_sessions(turn, address.device, sessions.retired());
                 return false;
             };
             self.commit_sessions(turn, address.device, next);
