@@ -84,6 +84,10 @@ impl Machine {
             State::Online => 0,
             State::SignedOut => return turn.out.close("the session has ended"),
         };
+        // Whatever was on a connection before this one got no answer, even if
+        // nobody said that it ended.
+        self.requests.requeue();
+        self.outbox.connection_lost();
         self.connection.state = State::Opening { failures };
         let resume = self.connection.resume;
         turn.out.transmit(client_frame::Frame::Hello(frame::Hello {
