@@ -45,7 +45,8 @@ export type Diff =
   | { type: "signedOut"; reason: string | null }
   | { type: "conversation"; conversation: ConversationView }
   | { type: "row"; row: MessageRow }
-  | { type: "draft"; conversation: string; text: string; by: string }
+  /** `was` is the draft that this one takes the place of, as its writer knew it. */
+  | { type: "draft"; conversation: string; text: string; was: string; by: string }
   | { type: "identityChanged"; account: string; name: string }
   | { type: "historyBroken"; conversation: string; message: string };
 
@@ -62,7 +63,7 @@ export type Request =
   /** A new session for the device of this browser. */
   | { type: "signIn"; password: string }
   | { type: "inviteInfo"; code: string }
-  | { type: "saveDraft"; conversation: string; text: string };
+  | { type: "saveDraft"; conversation: string; text: string; was: string };
 
 /** What each request is answered with. */
 export interface Replies {

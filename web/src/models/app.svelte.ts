@@ -59,7 +59,7 @@ export class App {
     this.session = new Session(bridge, platform.clock, platform.settings);
     this.rooms = new Rooms(bridge);
     this.router = new Router(platform.address);
-    this.drafts = new Drafts(bridge, platform.clock, this.attention);
+    this.drafts = new Drafts(bridge, platform.clock);
     this.toasts = new Toasts(platform.clock);
     this.commands = new Commands(this.#commandList());
     this.#minute();

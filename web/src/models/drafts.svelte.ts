@@ -1,7 +1,6 @@
 // Unsent texts, one per conversation. They are kept by the leader in the sealed
 // store, never in the page's plain storage.
 import type { Bridge } from "../bridge/client.ts";
-import type { Attention } from "./attention.svelte.ts";
 import type { Clock } from "./platform.ts";
 
 /** While the person types, a draft is stored this long after the last key. */
@@ -11,25 +10,28 @@ export class Drafts {
   #texts = $state.raw<Readonly<Record<string, string>>>({});
   #bridge: Bridge;
   #clock: Clock;
-  #attention: Attention;
   #unsaved = new Map<string, () => void>();
+  /** What the tabs have in common: the draft as it was last stored or heard of. */
+  #common = new Map<string, string>();
   #end: () => void;
 
-  constructor(bridge: Bridge, clock: Clock, attention: Attention) {
+  constructor(bridge: Bridge, clock: Clock) {
     this.#bridge = bridge;
     this.#clock = clock;
-    this.#attention = attention;
     this.#texts = bridge.state.drafts;
+    this.#common = new Map(Object.entries(this.#texts));
     this.#end = bridge.listen({
       changed: (diffs) => {
         for (const diff of diffs) {
-          if (diff.type === "draft" && diff.by !== bridge.view) this.#foreign(diff.conversation, diff.text);
+          if (diff.type === "draft" && diff.by !== bridge.view) this.#foreign(diff.conversation, diff.text, diff.was);
         }
       },
       reset: () => {
         // What this tab has not stored yet is newer than what the leader knows.
         const own = Object.fromEntries([...this.#unsaved.keys()].map((id) => [id, this.of(id)]));
         this.#texts = { ...bridge.state.drafts, ...own };
+        const kept = [...this.#common].filter(([id]) => id in own);
+        this.#common = new Map([...Object.entries(bridge.state.drafts), ...kept]);
       },
     });
   }
@@ -64,15 +66,20 @@ export class Drafts {
   #save(conversation: string): void {
     this.#unsaved.delete(conversation);
     const text = this.of(conversation);
-    this.#bridge.call({ type: "saveDraft", conversation, text }).catch(() => {
+    const was = this.#common.get(conversation) ?? "";
+    this.#common.set(conversation, text);
+    this.#bridge.call({ type: "saveDraft", conversation, text, was }).catch(() => {
       // A draft is a convenience: it stays in this tab.
     });
   }
 
-  /** Another tab wrote: it wins, unless the person is writing here. */
-  #foreign(conversation: string, text: string): void {
-    if (this.#unsaved.has(conversation)) return;
-    if (this.#attention.active && text !== "" && this.of(conversation) !== "") return;
+  /** Another tab wrote. That changes what stands here only if it is the draft
+   *  that the other tab had before it: a text of this tab's own, and one that is
+   *  being written, must never vanish because somebody sends elsewhere. */
+  #foreign(conversation: string, text: string, was: string): void {
+    const here = this.of(conversation);
+    if (this.#unsaved.has(conversation) || (here !== "" && here !== was)) return;
+    this.#common.set(conversation, text);
     this.#texts = { ...this.#texts, [conversation]: text };
   }
 }

@@ -3,7 +3,6 @@ import { BridgeClient } from "../bridge/client.ts";
 import type { SharedState } from "../bridge/messages.ts";
 import { conversation, fakeAddress, FakeClock, FakeLeader, fakePlatform, ROOM, row, settled } from "../testing/fakes.ts";
 import { App } from "./app.svelte.ts";
-import { Attention } from "./attention.svelte.ts";
 import { Commands } from "./commands.svelte.ts";
 import { Drafts } from "./drafts.svelte.ts";
 import { sentence } from "./failure.ts";
@@ -137,14 +136,14 @@ test("the way back in asks for a password, says what was wrong with it, and forg
 
 test("a draft is stored a moment after the last key, and at once when it is emptied", () => {
   snapshot({});
-  const drafts = new Drafts(bridge, clock, new Attention());
+  const drafts = new Drafts(bridge, clock);
   drafts.write(ROOM, "h");
   clock.advance(300);
   drafts.write(ROOM, "hi");
   clock.advance(300);
   expect(leader.calls()).toHaveLength(0);
   clock.advance(200);
-  expect(leader.last(() => true).request).toEqual({ type: "saveDraft", conversation: ROOM, text: "hi" });
+  expect(leader.last(() => true).request).toEqual({ type: "saveDraft", conversation: ROOM, text: "hi", was: "" });
   drafts.write(ROOM, "");
   clock.advance(0);
   expect(leader.last(() => true).request).toMatchObject({ text: "" });
@@ -152,7 +151,7 @@ test("a draft is stored a moment after the last key, and at once when it is empt
 
 test("a draft is per conversation, comes back with the snapshot, and what is being typed wins", () => {
   snapshot({ drafts: { [ROOM]: "stored", [OTHER]: "other" } });
-  const drafts = new Drafts(bridge, clock, new Attention());
+  const drafts = new Drafts(bridge, clock);
   expect([drafts.of(ROOM), drafts.of(OTHER)]).toEqual(["stored", "other"]);
   drafts.write(ROOM, "typing");
   snapshot({ drafts: { [ROOM]: "stored", [OTHER]: "newer" } }, 1);
@@ -161,10 +160,20 @@ test("a draft is per conversation, comes back with the snapshot, and what is bei
 
 test("a draft that another tab has sent is gone here too", () => {
   snapshot({ drafts: { [ROOM]: "same text" } });
-  const drafts = new Drafts(bridge, clock, new Attention());
-  const diff = { type: "draft", conversation: ROOM, text: "", by: "v2" } as const;
+  const drafts = new Drafts(bridge, clock);
+  const diff = { type: "draft", conversation: ROOM, text: "", was: "same text", by: "v2" } as const;
   leader.tell({ to: "views", type: "batch", epoch: "e1", sequence: 1, diffs: [diff] });
   expect(drafts.of(ROOM)).toBe("");
+});
+
+test("what was written here does not vanish because another tab sends its own text", () => {
+  snapshot({});
+  const drafts = new Drafts(bridge, clock);
+  drafts.write(ROOM, "written here");
+  clock.advance(1_000);
+  const sent = { type: "draft", conversation: ROOM, text: "", was: "written there", by: "v2" } as const;
+  leader.tell({ to: "views", type: "batch", epoch: "e1", sequence: 1, diffs: [sent] });
+  expect(drafts.of(ROOM)).toBe("written here");
 });
 
 test("sending empties the draft, keeps the text, and is closed while an identity is in doubt", async () => {

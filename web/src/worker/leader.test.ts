@@ -270,9 +270,9 @@ test("when the store fails the machine is opened anew from it, and given up afte
 test("a draft is kept sealed with the rest, and told to the other tabs", async () => {
   const { leader, ask, records, told } = rig([DEVICE]);
   await leader.lead();
-  ask(1, { type: "saveDraft", conversation: ROOM, text: "half a thought" });
+  ask(1, { type: "saveDraft", conversation: ROOM, text: "half a thought", was: "" });
   await settled();
   expect(records.some((record) => record.table === "draft")).toBe(true);
   const diffs = told.flatMap((message) => (message.type === "batch" ? message.diffs : []));
-  expect(diffs).toContainEqual({ type: "draft", conversation: ROOM, text: "half a thought", by: "v1" });
+  expect(diffs).toContainEqual({ type: "draft", conversation: ROOM, text: "half a thought", was: "", by: "v1" });
 });

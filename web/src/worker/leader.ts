@@ -109,7 +109,7 @@ export class Leader {
   async #restoreDrafts(store: LeaderStore): Promise<void> {
     for (const { key, value } of await store.all([DRAFTS])) {
       const text = new TextDecoder().decode(value);
-      this.#views.add({ type: "draft", conversation: hex(key), text, by: "" });
+      this.#views.add({ type: "draft", conversation: hex(key), text, was: "", by: "" });
     }
   }
 
@@ -224,7 +224,7 @@ export class Leader {
       case "inviteInfo":
         return inviteInfo(this.#parts.fetch, request.code);
       case "saveDraft":
-        return this.#saveDraft(request.conversation, request.text, view);
+        return this.#saveDraft(request, view);
     }
   }
 
@@ -286,10 +286,11 @@ export class Leader {
     }
   }
 
-  async #saveDraft(conversation: string, text: string, by: string): Promise<null> {
+  async #saveDraft(draft: Extract<Request, { type: "saveDraft" }>, by: string): Promise<null> {
+    const { conversation, text, was } = draft;
     const value = text === "" ? null : new TextEncoder().encode(text);
     await this.#store?.apply([{ table: DRAFTS, key: unhex(conversation), value }]);
-    this.#views.add({ type: "draft", conversation, text, by });
+    this.#views.add({ type: "draft", conversation, text, was, by });
     return null;
   }
 
