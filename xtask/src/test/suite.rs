@@ -60,6 +60,10 @@ fn run_suite(context: &Context<'_>, suite: &Suite, binary: &Path) -> Result<Tall
     })
 }
 
+/// Parts whose tests each keep a small machine busy, with a bound on time that
+/// is part of the promise: two at once would measure each other.
+const ONE_AT_A_TIME: &[&str] = &["browser", "relay"];
+
 /// A test binary as `cargo test` would start it.
 fn binary_command(context: &Context<'_>, built: &Built, suite: &Suite, binary: &Path) -> Command {
     let repository = context.repository;
@@ -76,6 +80,9 @@ fn binary_command(context: &Context<'_>, built: &Built, suite: &Suite, binary: &
         // A snapshot that differs fails, and is not accepted on the side.
         .env("INSTA_UPDATE", "no")
         .env("RUST_BACKTRACE", "1");
+    if ONE_AT_A_TIME.contains(&suite.part) {
+        command.env("RUST_TEST_THREADS", "1");
+    }
     command
 }
 
