@@ -3,9 +3,7 @@
 use chat_protocol::frame;
 use chat_protocol::{AccountId, ConversationId};
 
-use crate::api::{
-    Command, CommandId, Failure, FailureCode, Order, Person, Query, Record, Reply, Table,
-};
+use crate::api::{Command, CommandId, Failure, FailureCode, Order, Query, Record, Reply, Table};
 use crate::machine::{Loading, Machine};
 use crate::message::{self, StoredMessage};
 use crate::outbox::unknown_conversation;
@@ -440,11 +438,5 @@ impl Machine {
         }
         turn.out
             .answer(stretch.id, Ok(Reply::Timeline { rows, more }));
-    }
-
-    /// People whose name this device knows.
-    #[must_use]
-    pub fn people(&self) -> Vec<Person> {
-        self.peers.values().map(crate::peer::Peer::person).collect()
     }
 }
